@@ -1,0 +1,49 @@
+# Finds every third-party library and gives it one imported target. Nothing below this file names
+# a path. The set-up script (tools/setup.sh) installs what is searched for here.
+find_package(PkgConfig REQUIRED)
+find_package(Threads REQUIRED)
+find_package(fmt REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(PNG REQUIRED)
+find_package(JPEG REQUIRED)
+find_package(GTest REQUIRED)
+find_package(benchmark REQUIRED)
+pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET libavformat libavcodec libswscale libavutil)
+pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpmux libwebpdemux)
+
+# LibTorch comes from the PyPI wheel, unpacked by tools/setup.sh into a cache outside the tree. We
+# declare its targets ourselves: TorchConfig.cmake insists on a CUDA toolkit even for CPU-only use.
+if(DEFINED ENV{XDG_CACHE_HOME})
+  set(_zoetrope_cache "$ENV{XDG_CACHE_HOME}/zoetrope")
+else()
+  set(_zoetrope_cache "$ENV{HOME}/.cache/zoetrope")
+endif()
+set(ZOETROPE_LIBTORCH "${_zoetrope_cache}/libtorch-2.11.0" CACHE PATH "Unpacked LibTorch wheel")
+if(NOT EXISTS "${ZOETROPE_LIBTORCH}/torch/lib/libtorch_cpu.so")
+  message(FATAL_ERROR "LibTorch 2.11.0 is not in ${ZOETROPE_LIBTORCH}: run tools/setup.sh first")
+endif()
+
+add_library(libtorch INTERFACE)
+target_include_directories(libtorch SYSTEM INTERFACE
+  "${ZOETROPE_LIBTORCH}/torch/include" "${ZOETROPE_LIBTORCH}/torch/include/torch/csrc/api/include")
+target_link_directories(libtorch INTERFACE "${ZOETROPE_LIBTORCH}/torch/lib")
+# The wheel's own RPATH finds cudart and cupti beside it; --allow-shlib-undefined lets a CPU-only
+# machine link without the rest of the CUDA libraries.
+target_link_options(libtorch INTERFACE
+  "-Wl,-rpath,${ZOETROPE_LIBTORCH}/torch/lib" -Wl,--allow-shlib-undefined)
+target_link_libraries(libtorch INTERFACE torch_cpu c10 Threads::Threads)
+# at::parallel_for is a template around an OpenMP pragma: without the flag it silently runs on one
+# thread. The run-time library is the wheel's own libgomp.
+target_compile_options(libtorch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)
+target_link_options(libtorch INTERFACE -fopenmp)
+
+if(ZOETROPE_CUDA)
+  set(CMAKE_CUDA_ARCHITECTURES "80-real;89-real;90a-real" CACHE STRING "GPU architectures")
+  enable_language(CUDA)
+  set(CMAKE_CUDA_STANDARD 20)
+  find_package(CUDAToolkit REQUIRED)
+  # As-needed would drop torch_cuda: nothing refers to it by symbol, its constructors register ops.
+  target_link_options(libtorch INTERFACE -Wl,--no-as-needed)
+  target_link_libraries(libtorch INTERFACE torch_cuda c10_cuda)
+endif()
