@@ -1,0 +1,22 @@
+// Pointwise activations, named as in diffusers' and transformers' configurations.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <string_view>
+
+namespace zoetrope::ops {
+
+enum class Activation { kNone, kSilu, kGelu, kQuickGelu };
+
+// "silu" | "swish", "gelu", "quick_gelu". Throws base::Error(kUnimplemented) for other names.
+Activation parse_activation(std::string_view name);
+
+// Any shape and floating dtype.
+at::Tensor activate(const at::Tensor& x, Activation activation);
+
+// GEGLU (Shazeer, "GLU variants improve transformer"): the last dimension holds [value, gate], each
+// c wide; returns value * gelu(gate), exact (erf) gelu. [..., 2c] -> [..., c]
+at::Tensor geglu(const at::Tensor& x);
+
+}  // namespace zoetrope::ops

@@ -1,0 +1,30 @@
+// Normalisation layers on channels-last activations. Statistics are fp32 whatever the dtype.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "ops/activation.h"
+
+namespace zoetrope::ops {
+
+struct GroupNormParameters {
+  int64_t groups = 32;
+  double eps = 1e-5;
+  at::Tensor weight;                          // [c]
+  at::Tensor bias;                            // [c]
+  Activation activation = Activation::kNone;  // applied last; kNone or kSilu
+  // Optional per-sample modulation after the affine step: y * (1 + scale) + shift; [n, c] each.
+  at::Tensor scale;
+  at::Tensor shift;
+};
+
+// x [n, ..., c] contiguous; statistics over everything but n, per group of c / groups channels.
+at::Tensor group_norm(const at::Tensor& x, const GroupNormParameters& parameters);
+
+// x [..., c]; weight and bias [c].
+at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                      double eps);
+
+}  // namespace zoetrope::ops
