@@ -10,6 +10,10 @@ add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-g1>)
 # Results must not depend on whether the compiler fused a multiply-add (reproducibility contract).
 add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
 
+# Executables too are compiled with -fPIC, not -fPIE: they share the libraries' precompiled header,
+# which the compiler refuses under different settings.
+set(CMAKE_CXX_COMPILE_OPTIONS_PIE -fPIC)
+
 find_program(ZOETROPE_CCACHE ccache)
 if(ZOETROPE_CCACHE)
   # The sloppiness and -fpch-preprocess are what ccache asks for to cache files that use a
