@@ -41,6 +41,9 @@ target_link_options(libtorch INTERFACE -fopenmp)
 if(ZOETROPE_CUDA)
   set(CMAKE_CUDA_ARCHITECTURES "80-real;89-real;90a-real" CACHE STRING "GPU architectures")
   enable_language(CUDA)
+  if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+    set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)  # CMake 3.25 does not know that nvcc has it
+  endif()
   set(CMAKE_CUDA_STANDARD 20)
   find_package(CUDAToolkit REQUIRED)
   # As-needed would drop torch_cuda: nothing refers to it by symbol, its constructors register ops.
