@@ -1,0 +1,95 @@
+// The image-to-video U-Net: predicts the noise (or v) of a clip's latents from the noisy latents,
+// the noise level, a text, the first picture and a frame-rate or motion value.
+//
+// Source: "I2VGen-XL: High-Quality Image-to-Video Synthesis via Cascaded Diffusion Models"
+// (2311.04145) as implemented by diffusers' I2VGenXLUNet, whose checkpoints load unchanged.
+// Stateless after construction: any thread may call it.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <optional>
+#include <vector>
+
+#include "models/animate_unet/blocks.h"
+#include "models/animate_unet/config.h"
+#include "nn/attention.h"
+#include "nn/conv.h"
+#include "nn/embedding.h"
+#include "nn/norm.h"
+#include "weights/parameters.h"
+
+namespace zoetrope::models {
+
+class AnimateUnet {
+ public:
+  AnimateUnet(const AnimateUnetConfig& config, const weights::Scope& scope);
+
+  struct Inputs {
+    at::Tensor text;              // [b, n, cross_attention_dim]: the text encoder's last state
+    at::Tensor image_latents;     // [b, f, h, w, in_channels]: condition of every frame
+    at::Tensor image_embeddings;  // [b, cross_attention_dim], only with config.image_embeddings
+    at::Tensor fps;               // [b]; a negative value means "not given"
+  };
+
+  // Everything that stays the same over the denoising steps of a request.
+  struct Conditioning {
+    at::Tensor image_latents;             // [b, f, h', w', c'] as concatenated to the sample
+    at::Tensor embedding;                 // [b, e]: of fps
+    std::vector<nn::KeyValue> attention;  // keys and values of each spatial transformer, in order
+  };
+  Conditioning condition(const Inputs& inputs) const;
+
+  // sample [b, f, h, w, in_channels], timestep [b] -> [b, f, h, w, out_channels]. All floating
+  // inputs have the dtype of the weights, but for timestep and fps (any floating dtype).
+  at::Tensor forward(const at::Tensor& sample, const at::Tensor& timestep,
+                     const Conditioning& conditioning) const;
+
+  const AnimateUnetConfig& config() const { return config_; }
+
+ private:
+  // Residual block, temporal convolutions and, in attention blocks, the two transformers.
+  struct Unit {
+    ResnetBlock resnet;
+    TemporalConvBlock temporal_conv;
+    std::optional<SpatialTransformer> attention;
+    std::optional<TemporalTransformer> temporal_attention;
+    std::string path;
+  };
+  struct Block {
+    std::vector<Unit> units;
+    std::optional<nn::Conv2d> resample;  // downsamplers.0 or upsamplers.0
+  };
+
+  Unit make_unit(const weights::Scope& block, int64_t index, int64_t in, int64_t out,
+                 bool attention, int64_t level) const;
+  void build_down(const weights::Scope& scope);
+  void build_up(const weights::Scope& scope);
+  void build_conditioning(const weights::Scope& scope);
+  at::Tensor image_tokens(const at::Tensor& first_frame) const;       // [b, h, w, c] -> [b, n, ctx]
+  at::Tensor encoded_image_latents(const at::Tensor& latents) const;  // [b, f, h, w, c]
+
+  AnimateUnetConfig config_;
+  nn::Conv2d conv_in_;
+  std::optional<TemporalTransformer> transformer_in_;
+  nn::EmbeddingMlp time_embedding_, fps_embedding_;
+
+  // Conditioning on the first picture.
+  std::vector<nn::Conv2d> image_context_;            // image_latents_context_embedding
+  at::Tensor image_position_;                        // [n, cross_attention_dim] or undefined
+  std::optional<nn::EmbeddingMlp> image_embedding_;  // context_embedding
+  std::vector<nn::Conv2d> image_proj_;               // image_latents_proj_in
+  struct ImageTemporalEncoder {
+    nn::LayerNorm norm;
+    nn::SelfAttentionProjections attention;
+    nn::Linear ff_in, ff_out;
+  };
+  std::optional<ImageTemporalEncoder> image_temporal_;
+
+  std::vector<Block> down_, up_;
+  std::vector<Unit> middle_;  // a unit whose transformers follow it, then a plain one
+  nn::GroupNorm conv_norm_out_;
+  nn::Conv2d conv_out_;
+};
+
+}  // namespace zoetrope::models
