@@ -47,7 +47,7 @@ struct Clip {
 
 struct ImageLimits {
   int64_t max_bytes = 64 << 20;   // of the file
-  int64_t max_pixels = 64 << 20;  // 64 megapixels: 256 MB while decoding
+  int64_t max_pixels = 64 << 20;  // 64 megapixels: 450 MB while decoding
   int max_side = 32768;
 };
 
