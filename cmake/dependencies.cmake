@@ -7,6 +7,7 @@ find_package(nlohmann_json REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(PNG REQUIRED)
 find_package(JPEG REQUIRED)
+find_package(ICU REQUIRED COMPONENTS uc)
 find_package(GTest REQUIRED)
 find_package(benchmark REQUIRED)
 pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET libavformat libavcodec libswscale libavutil)
@@ -33,6 +34,8 @@ target_link_directories(libtorch INTERFACE "${ZOETROPE_LIBTORCH}/torch/lib")
 target_link_options(libtorch INTERFACE
   "-Wl,-rpath,${ZOETROPE_LIBTORCH}/torch/lib" -Wl,--allow-shlib-undefined)
 target_link_libraries(libtorch INTERFACE torch_cpu c10 Threads::Threads)
+# The wheel brings the headers of a newer fmt, found before the system's, without its library.
+target_compile_definitions(libtorch INTERFACE FMT_HEADER_ONLY)
 # at::parallel_for is a template around an OpenMP pragma: without the flag it silently runs on one
 # thread. The run-time library is the wheel's own libgomp.
 target_compile_options(libtorch INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fopenmp>)

@@ -1,0 +1,167 @@
+#include "weights/checkpoint.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "weights/json.h"
+#include "weights/in_quotes.h"
+#include "weights/tensor_io.h"
+
+namespace zoetrope::weights {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kNamesShown = 5;
+
+// The file that holds, or the index that lists, the weights in `folder`; empty if there is none.
+std::string find_weights(const fs::path& folder) {
+  for (const char* variant : {"", ".fp16"}) {
+    for (const char* stem : {"diffusion_pytorch_model", "model"}) {
+      for (const std::string& name : {fmt::format("{}{}.safetensors", stem, variant),
+                                      fmt::format("{}.safetensors.index{}.json", stem, variant)}) {
+        std::error_code ignored;
+        if (fs::exists(folder / name, ignored)) return folder / name;
+      }
+    }
+  }
+  return {};
+}
+
+// A shard lies beside its index: a name with a folder in it could lead anywhere.
+bool is_plain_name(const std::string& name) {
+  return !name.empty() && name != "." && name != ".." && name.find('/') == std::string::npos &&
+         name.find('\\') == std::string::npos && name.find('\0') == std::string::npos;
+}
+
+}  // namespace
+
+base::Result<Checkpoint> Checkpoint::open(const std::string& path) {
+  Checkpoint checkpoint(path);
+  std::error_code error;
+  std::string file = path;
+  if (fs::is_directory(path, error)) {
+    file = find_weights(path);
+    if (file.empty()) {
+      return base::not_found(fmt::format(
+          "{}: no weights (diffusion_pytorch_model.safetensors or model.safetensors)", path));
+    }
+  }
+  ZT_RETURN_IF_ERROR(file.ends_with(".json") ? checkpoint.add_shards(file)
+                                             : checkpoint.add_file(file));
+  return checkpoint;
+}
+
+base::Status Checkpoint::add_file(const std::string& path) {
+  ZT_ASSIGN_OR_RETURN(SafetensorsFile opened, SafetensorsFile::open(path));
+  const auto file = std::make_shared<const SafetensorsFile>(std::move(opened));
+  for (const TensorEntry& entry : file->tensors()) {
+    const auto [at, added] = tensors_.try_emplace(entry.name, Located{file, &entry});
+    if (!added) {
+      return base::data_loss(fmt::format("{}: tensor {} is also in {}", path, in_quotes(entry.name),
+                                         at->second.file->path()));
+    }
+  }
+  return {};
+}
+
+base::Status Checkpoint::add_shards(const std::string& index_path) {
+  const auto bad = [&](const std::string& why) { return base::data_loss(index_path + ": " + why); };
+  ZT_ASSIGN_OR_RETURN(const nlohmann::json index, read_json_file(index_path));
+  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object()) {
+    return bad("no weight_map object");
+  }
+  const nlohmann::json& weight_map = index["weight_map"];
+  std::set<std::string> shards;
+  for (const auto& [name, shard] : weight_map.items()) {
+    if (!shard.is_string()) return bad("weight_map: the file of " + in_quotes(name) + " is no string");
+    const auto& shard_name = shard.get_ref<const std::string&>();
+    if (!is_plain_name(shard_name)) {
+      return bad("weight_map: " + in_quotes(shard_name) + " is not a file name beside the index");
+    }
+    shards.insert(shard_name);
+  }
+
+  const fs::path folder = fs::path(index_path).parent_path();
+  for (const std::string& shard : shards) {
+    const std::string shard_path = folder / shard;
+    const base::Status status = add_file(shard_path);
+    if (status.code() == base::StatusCode::kNotFound) {
+      return bad("shard " + in_quotes(shard) + " is missing");
+    }
+    ZT_RETURN_IF_ERROR(status);
+  }
+  for (const auto& [name, shard] : weight_map.items()) {
+    const auto at = tensors_.find(name);
+    if (at == tensors_.end() ||
+        fs::path(at->second.file->path()).filename() != shard.get_ref<const std::string&>()) {
+      return bad(fmt::format("tensor {} is not in its shard {}", in_quotes(name),
+                             in_quotes(shard.get_ref<const std::string&>())));
+    }
+  }
+  return {};
+}
+
+std::vector<std::string> Checkpoint::names() const {
+  std::vector<std::string> names;
+  for (const auto& [name, located] : tensors_) names.push_back(name);
+  return names;
+}
+
+const std::string& Checkpoint::file_of(const std::string& name) const {
+  return tensors_.at(name).file->path();
+}
+
+at::Tensor Checkpoint::tensor(const std::string& name) const {
+  const Located& located = tensors_.at(name);
+  return tensor_of(*located.file, *located.entry);
+}
+
+std::int64_t Checkpoint::total_bytes() const {
+  std::int64_t total = 0;
+  for (const auto& [name, located] : tensors_) {
+    total += static_cast<std::int64_t>(located.entry->bytes.size());
+  }
+  return total;
+}
+
+at::Tensor CheckpointSource::take(const std::string& name, at::IntArrayRef shape, const Init&) {
+  if (!checkpoint_.has(name)) {
+    throw base::Error(
+        base::not_found(fmt::format("{}: no weight {}", checkpoint_.path(), in_quotes(name))));
+  }
+  used_.insert(name);
+  const TensorEntry& entry = checkpoint_.entry(name);
+  if (at::IntArrayRef(entry.shape) != shape) {
+    throw base::Error(base::data_loss(fmt::format(
+        "{}: weight {} has shape [{}] where the model needs [{}]", checkpoint_.file_of(name),
+        in_quotes(name), fmt::join(entry.shape, ", "), fmt::join(shape, ", "))));
+  }
+  const at::Tensor stored = checkpoint_.tensor(name);
+  return stored.to(device_, stored.is_floating_point() ? dtype_ : stored.scalar_type());
+}
+
+std::vector<std::string> CheckpointSource::unused() const {
+  std::vector<std::string> rest = checkpoint_.names();
+  std::erase_if(rest, [this](const std::string& name) { return used_.contains(name); });
+  return rest;
+}
+
+base::Status CheckpointSource::expect_all_used() const {
+  const std::vector<std::string> rest = unused();
+  if (rest.empty()) return {};
+  std::string shown;
+  for (std::size_t i = 0; i < std::min(rest.size(), kNamesShown); ++i) {
+    shown += (i > 0 ? ", " : "") + in_quotes(rest[i]);
+  }
+  return base::data_loss(fmt::format("{}: {} weights that the model does not use: {}{}",
+                                     checkpoint_.path(), rest.size(), shown,
+                                     rest.size() > kNamesShown ? ", ..." : ""));
+}
+
+}  // namespace zoetrope::weights
