@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "weights/json.h"
 #include "weights/in_quotes.h"
+#include "weights/json.h"
 #include "weights/tensor_io.h"
 
 namespace zoetrope::weights {
@@ -79,7 +79,8 @@ base::Status Checkpoint::add_shards(const std::string& index_path) {
   const nlohmann::json& weight_map = index["weight_map"];
   std::set<std::string> shards;
   for (const auto& [name, shard] : weight_map.items()) {
-    if (!shard.is_string()) return bad("weight_map: the file of " + in_quotes(name) + " is no string");
+    if (!shard.is_string())
+      return bad("weight_map: the file of " + in_quotes(name) + " is no string");
     const auto& shard_name = shard.get_ref<const std::string&>();
     if (!is_plain_name(shard_name)) {
       return bad("weight_map: " + in_quotes(shard_name) + " is not a file name beside the index");

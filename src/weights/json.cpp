@@ -5,8 +5,8 @@
 #include <set>
 #include <vector>
 
-#include "weights/mapped_file.h"
 #include "weights/in_quotes.h"
+#include "weights/mapped_file.h"
 
 namespace zoetrope::weights {
 

@@ -7,8 +7,8 @@
 #include <bit>
 #include <limits>
 
-#include "weights/json.h"
 #include "weights/in_quotes.h"
+#include "weights/json.h"
 
 namespace zoetrope::weights {
 

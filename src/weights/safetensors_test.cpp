@@ -134,7 +134,8 @@ INSTANTIATE_TEST_SUITE_P(
         BadEntry{R"({"dtype":"F32","shape":[1],"data_offsets":[4,0]})", 4, "data_offsets [4, 0]"},
         BadEntry{R"({"dtype":"F32","shape":[1],"data_offsets":[0,4]})", 3, "data_offsets [0, 4]"},
         BadEntry{R"({"dtype":"F32","shape":[2],"data_offsets":[0,4]})", 4, "4 bytes of data"},
-        BadEntry{R"({"dtype":"F32","shape":[1],"data_offsets":[4,8]})", 8, "its data leaves a gap"}));
+        BadEntry{R"({"dtype":"F32","shape":[1],"data_offsets":[4,8]})", 8,
+                 "its data leaves a gap"}));
 
 TEST(Safetensors, RefusesDataThatIsNotCoveredExactlyOnce) {
   const auto pair = [](const char* second, std::size_t bytes) {
