@@ -5,6 +5,8 @@
 #include <string>
 
 #include "base/status.h"
+#include "ops/ladder.h"
+#include "ops/problems.h"
 
 namespace zoetrope::ops {
 
@@ -30,9 +32,25 @@ at::Tensor activate(const at::Tensor& x, Activation activation) {
   return x;
 }
 
-at::Tensor geglu(const at::Tensor& x) {
-  const auto halves = x.chunk(2, -1);
+bool GegluProblem::grad() const { return needs_grad({&x}); }
+
+namespace {
+
+at::Tensor geglu_aten(const GegluProblem& problem) {
+  const auto halves = problem.x.chunk(2, -1);
   return halves[0] * at::gelu(halves[1]);
 }
+
+bool on_cpu_without_grad(const GegluProblem& problem) {
+  return problem.x.is_cpu() && !problem.grad();
+}
+
+Ladder<GegluProblem> geglu_ladder("geglu", {{"cuda", cuda::supports, cuda::geglu},
+                                            {"aten", always, geglu_aten},
+                                            {"reference", on_cpu_without_grad, reference::geglu}});
+
+}  // namespace
+
+at::Tensor geglu(const at::Tensor& x) { return geglu_ladder({x}); }
 
 }  // namespace zoetrope::ops

@@ -19,4 +19,8 @@ at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor&
 // few frames f (16) and many positions p -> [b, f, p, heads, d].
 at::Tensor temporal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v);
 
+// The same from a fused projection, qkv [b, f, p, 3, heads, d] -> [b, f, p, heads, d]: its gradient
+// is written in place of being joined from three, so prefer it in training.
+at::Tensor temporal_attention(const at::Tensor& qkv);
+
 }  // namespace zoetrope::ops

@@ -1,0 +1,66 @@
+// What the ladders choose by, and the variants of each op (internal to ops; callers use norm.h,
+// activation.h and attention.h). Problems refer to the caller's tensors and live for one call.
+#pragma once
+
+#include "ops/attention.h"
+#include "ops/norm.h"
+
+namespace zoetrope::ops {
+
+struct GroupNormProblem {
+  const at::Tensor& x;
+  const GroupNormParameters& p;
+  bool grad() const;
+};
+
+struct LayerNormProblem {
+  const at::Tensor& x;
+  const at::Tensor& weight;
+  const at::Tensor& bias;
+  double eps;
+  bool grad() const;
+};
+
+struct GegluProblem {
+  const at::Tensor& x;
+  bool grad() const;
+};
+
+struct AttentionProblem {
+  const at::Tensor& q;
+  const at::Tensor& k;
+  const at::Tensor& v;
+  const AttentionMask& mask;
+  bool grad() const;
+};
+
+// Either `qkv` [b, f, p, 3, heads, d], or q, k and v [b, f, p, heads, d] each.
+struct TemporalAttentionProblem {
+  at::Tensor q, k, v;
+  at::Tensor qkv;
+  bool grad() const;
+};
+
+// Plain loops in fp64 on the CPU, any floating dtype, no derivative: what the others are tested by.
+namespace reference {
+at::Tensor group_norm(const GroupNormProblem& problem);
+at::Tensor layer_norm(const LayerNormProblem& problem);
+at::Tensor geglu(const GegluProblem& problem);
+at::Tensor attention(const AttentionProblem& problem);
+at::Tensor temporal_attention(const TemporalAttentionProblem& problem);
+}  // namespace reference
+
+// Own CUDA kernels (src/kernels), bf16 and fp32, with derivatives. Builds without CUDA link
+// cpu_only.cpp, where nothing is supported.
+namespace cuda {
+bool supports(const GroupNormProblem& problem);
+bool supports(const LayerNormProblem& problem);
+bool supports(const GegluProblem& problem);
+bool supports(const TemporalAttentionProblem& problem);
+at::Tensor group_norm(const GroupNormProblem& problem);
+at::Tensor layer_norm(const LayerNormProblem& problem);
+at::Tensor geglu(const GegluProblem& problem);
+at::Tensor temporal_attention(const TemporalAttentionProblem& problem);
+}  // namespace cuda
+
+}  // namespace zoetrope::ops
