@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <vector>
 
 #include "media/ffmpeg_handles.h"
 
 extern "C" {
+#include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
 }
 
@@ -69,6 +71,14 @@ struct Source {
     if (offset < 0) return AVERROR(EINVAL);
     return self->position = offset;
   }
+};
+
+struct ScalerKey {
+  AVPixelFormat format = AV_PIX_FMT_NONE;
+  int full_range = 0;
+  int matrix = 0;
+  AVChromaLocation chroma = AVCHROMA_LOC_UNSPECIFIED;
+  bool operator==(const ScalerKey&) const = default;
 };
 
 struct CloseInput {
@@ -149,10 +159,17 @@ class FfmpegFrameDecoder final : public FrameDecoder {
     return {};
   }
 
+  // Decodes what it takes to know the streams, under our limit on the size of a frame.
+  Status probe() {
+    std::vector<AVDictionary*> options(container_->nb_streams, nullptr);
+    for (AVDictionary*& each : options) av_dict_set_int(&each, "max_pixels", limits_.max_pixels, 0);
+    const int probed = avformat_find_stream_info(container_.get(), options.data());
+    for (AVDictionary*& each : options) av_dict_free(&each);
+    return probed < 0 ? corrupt(probed) : Status();
+  }
+
   Status open_codec() {
-    // Containers that carry no header (GIF) learn the size from the first packets.
-    const int probed = avformat_find_stream_info(container_.get(), nullptr);
-    if (probed < 0) return corrupt(probed);
+    ZT_RETURN_IF_ERROR(probe());
     const AVCodec* codec = nullptr;
     stream_ = av_find_best_stream(container_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
     if (stream_ < 0 || !codec) {
@@ -205,21 +222,43 @@ class FfmpegFrameDecoder final : public FrameDecoder {
     return false;
   }
 
-  Status convert(Rgba* out) {
+  // Makes scaler_ ready for frames like frame_; they rarely change within a file.
+  Status prepare_scaler() {
     const auto format = static_cast<AVPixelFormat>(frame_->format);
-    scaler_.reset(sws_getCachedContext(
-        scaler_.release(), info_.width, info_.height, format, info_.width, info_.height,
-        AV_PIX_FMT_RGBA,
-        SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT,
-        nullptr, nullptr, nullptr));
-    if (!scaler_) {
-      return {base::StatusCode::kUnimplemented,
-              fmt::format("{}: pixel format {} cannot be converted", name_,
-                          av_get_pix_fmt_name(format) ? av_get_pix_fmt_name(format) : "?")};
-    }
     const int full_range = frame_->color_range == AVCOL_RANGE_JPEG;
+    const ScalerKey key = {format, full_range, matrix_of(*frame_), frame_->chroma_location};
+    if (scaler_ && key == scaler_key_) return {};
+    scaler_.reset(sws_alloc_context());
+    if (!scaler_) return base::resource_exhausted(name_ + ": out of memory");
+    const auto set = [this](const char* option, int64_t value) {
+      av_opt_set_int(scaler_.get(), option, value, 0);
+    };
+    set("srcw", info_.width);
+    set("srch", info_.height);
+    set("dstw", info_.width);
+    set("dsth", info_.height);
+    set("src_format", format);
+    set("dst_format", AV_PIX_FMT_RGBA);
+    // BITEXACT and ACCURATE_RND: the same values on every processor.
+    set("sws_flags",
+        SWS_BICUBIC | SWS_ACCURATE_RND | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP | SWS_BITEXACT);
+    // swscale takes chroma to lie between two pixels; all but JPEG-like files put it on the left.
+    if (frame_->chroma_location != AVCHROMA_LOC_CENTER) set("src_h_chr_pos", 0);
     sws_setColorspaceDetails(scaler_.get(), sws_getCoefficients(matrix_of(*frame_)), full_range,
                              sws_getCoefficients(SWS_CS_DEFAULT), 1, 0, 1 << 16, 1 << 16);
+    if (sws_init_context(scaler_.get(), nullptr, nullptr) < 0) {
+      scaler_.reset();
+      const char* format_name = av_get_pix_fmt_name(format);
+      return {base::StatusCode::kUnimplemented,
+              fmt::format("{}: pixel format {} cannot be converted", name_,
+                          format_name ? format_name : "?")};
+    }
+    scaler_key_ = key;
+    return {};
+  }
+
+  Status convert(Rgba* out) {
+    ZT_RETURN_IF_ERROR(prepare_scaler());
     out->resize(info_.width, info_.height);
     uint8_t* const planes[4] = {out->data.data(), nullptr, nullptr, nullptr};
     const int strides[4] = {4 * info_.width, 0, 0, 0};
@@ -241,6 +280,7 @@ class FfmpegFrameDecoder final : public FrameDecoder {
   Owned<AVFrame> frame_;
   Owned<AVPacket> packet_;
   Owned<SwsContext> scaler_;
+  ScalerKey scaler_key_;
 };
 
 Result<std::unique_ptr<FrameDecoder>> start(Source source, std::string name,
