@@ -1,0 +1,78 @@
+// The engine as everyone above it sees it: plain C++, no torch. One Engine holds one model on one
+// device; any thread may call it. Requests in flight at the same time share denoising steps.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/progress.h"
+#include "base/result.h"
+#include "engine/api/request.h"
+#include "media/image.h"
+
+namespace zoetrope::engine {
+
+struct EngineOptions {
+  std::string device = "auto";   // "auto", "cpu", "cuda", "cuda:N"
+  std::string dtype = "auto";    // "auto", "fp32", "bf16", "fp16"
+  int threads = 0;               // of the CPU; 0 = one a core
+  int64_t memory_limit_bytes = 0;  // refuse what is predicted to need more; 0 = what the machine has
+  int max_batch = 4;             // requests that share one denoising step
+};
+
+struct StageTime {
+  std::string stage;  // "text_encode", "image_encode", "denoise", "decode", ...
+  double seconds = 0;
+};
+
+struct ClipResult {
+  std::vector<media::Image> frames;
+  int fps = 0;
+  uint64_t seed = 0;
+  int steps = 0;
+  std::vector<StageTime> timings;
+  int64_t peak_memory_bytes = 0;       // of the process, and of the GPU where one is used
+  std::vector<std::string> warnings;   // one line each: "the prompt was cut to 24 tokens", ...
+};
+
+// What watches and stops a request. The callbacks run on the engine's threads, one at a time for a
+// request, and must be quick.
+struct Watch {
+  base::ProgressSink progress;
+  // A contact sheet of the clip as the model sees it now, after each step. Costs time if set.
+  std::function<void(const media::Image&)> preview;
+  base::CancelToken cancel;
+};
+
+struct MemoryPlan {
+  int64_t weight_bytes = 0;  // of all components in the engine's dtype
+  int64_t fixed_bytes = 0;   // the process without a model: libraries and their start-up
+  int64_t peak_bytes = 0;    // predicted highest use, everything included
+  int64_t limit_bytes = 0;   // what may be used
+  bool fits() const { return peak_bytes <= limit_bytes; }
+};
+
+class Engine {
+ public:
+  // kNotFound, kDataLoss: the model's files, named. kFailedPrecondition: device not there.
+  // kResourceExhausted: the model does not fit. kInvalidArgument: an option.
+  static base::Result<std::unique_ptr<Engine>> open(const std::filesystem::path& model_folder,
+                                                    const EngineOptions& options = {});
+  virtual ~Engine() = default;
+
+  virtual const ModelDefaults& defaults() const = 0;
+  virtual std::string device() const = 0;  // "cpu", "cuda:0"
+  virtual std::string dtype() const = 0;   // "fp32", "bf16", "fp16"
+  virtual MemoryPlan plan(const ResolvedRequest& request) const = 0;
+
+  // Blocks until the clip is there. kInvalidArgument names the field, kCancelled within one step of
+  // a cancel, kResourceExhausted before any work if it will not fit.
+  virtual base::Result<ClipResult> generate(const Request& request, const Watch& watch = {}) = 0;
+};
+
+}  // namespace zoetrope::engine

@@ -1,0 +1,113 @@
+#include "engine/api/request.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <cstring>
+
+namespace zoetrope::engine {
+namespace {
+
+constexpr size_t kMaxPromptBytes = 1 << 20;
+constexpr int kMinSize = 16;
+constexpr int kMaxSize = 4096;
+
+template <typename T>
+base::Status check_range(const char* field, T value, T least, T most) {
+  if (std::isfinite(static_cast<double>(value)) && value >= least && value <= most) return {};
+  return base::invalid_argument(
+      fmt::format("{}: {} is not between {} and {}", field, value, least, most));
+}
+
+// Bytes of the well-formed sequence at the start of `text`, 0 if it is malformed: the table of
+// well-formed UTF-8 in the Unicode Standard (table 3-7).
+size_t sequence_length(std::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return 1;
+  size_t length = 0;
+  unsigned char low = 0x80, high = 0xBF;
+  if (lead >= 0xC2 && lead <= 0xDF) {
+    length = 2;
+  } else if (lead >= 0xE0 && lead <= 0xEF) {
+    length = 3;
+    if (lead == 0xE0) low = 0xA0;   // overlong
+    if (lead == 0xED) high = 0x9F;  // surrogates
+  } else if (lead >= 0xF0 && lead <= 0xF4) {
+    length = 4;
+    if (lead == 0xF0) low = 0x90;   // overlong
+    if (lead == 0xF4) high = 0x8F;  // beyond U+10FFFF
+  }
+  if (length == 0 || text.size() < length) return 0;
+  if (byte(1) < low || byte(1) > high) return 0;
+  for (size_t i = 2; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return 0;
+  }
+  return length;
+}
+
+}  // namespace
+
+std::string sanitise_utf8(const std::string& text, int& replaced) {
+  std::string clean;
+  clean.reserve(text.size());
+  replaced = 0;
+  for (std::string_view rest = text; !rest.empty();) {
+    const size_t length = sequence_length(rest);
+    if (length > 0) {
+      clean.append(rest.substr(0, length));
+    } else {
+      clean.append("\xEF\xBF\xBD");
+      ++replaced;
+    }
+    rest.remove_prefix(length > 0 ? length : 1);
+  }
+  return clean;
+}
+
+base::Result<ResolvedRequest> resolve(Request request, const ModelDefaults& defaults) {
+  if (request.picture.empty()) return base::invalid_argument("picture: is empty");
+  if (request.prompt.size() > kMaxPromptBytes) {
+    return base::invalid_argument(fmt::format("prompt: {} bytes is over the limit of {}",
+                                              request.prompt.size(), kMaxPromptBytes));
+  }
+  if (request.image_guidance && !defaults.three_way_guidance) {
+    return base::invalid_argument("image_guidance: this model has no separate image guidance");
+  }
+  if (request.motion && !defaults.has_motion) {
+    return base::invalid_argument("motion: this model has no motion strength");
+  }
+
+  ResolvedRequest resolved;
+  resolved.seed = request.seed;
+  resolved.num_frames = request.num_frames.value_or(defaults.num_frames);
+  resolved.fps = request.fps.value_or(defaults.fps);
+  resolved.steps = request.steps.value_or(defaults.steps);
+  resolved.image_guidance = request.image_guidance.value_or(defaults.image_guidance);
+  resolved.text_guidance = request.text_guidance.value_or(defaults.text_guidance);
+  resolved.motion = request.motion.value_or(defaults.motion);
+  ZT_RETURN_IF_ERROR(check_range("num_frames", resolved.num_frames, 1, defaults.max_frames));
+  ZT_RETURN_IF_ERROR(check_range("fps", resolved.fps, 1, 120));
+  ZT_RETURN_IF_ERROR(check_range("steps", resolved.steps, 1, defaults.max_steps));
+  ZT_RETURN_IF_ERROR(check_range("image_guidance", resolved.image_guidance, 0.0, 50.0));
+  ZT_RETURN_IF_ERROR(check_range("text_guidance", resolved.text_guidance, 0.0, 50.0));
+  ZT_RETURN_IF_ERROR(check_range("motion", resolved.motion, 0.0, 1.0));
+
+  const int longer = std::max(defaults.width, defaults.height);
+  const int size = request.size.value_or(longer);
+  ZT_RETURN_IF_ERROR(check_range("size", size, kMinSize, kMaxSize));
+  const auto scaled = [&](int side) {
+    // Even sides: H.264 halves the colour planes.
+    return std::max(2, static_cast<int>(std::lround(static_cast<double>(side) * size / longer / 2)) * 2);
+  };
+  resolved.width = scaled(defaults.width);
+  resolved.height = scaled(defaults.height);
+
+  resolved.picture = std::move(request.picture);
+  resolved.prompt = std::move(request.prompt);
+  resolved.latents_file = std::move(request.latents_file);
+  resolved.dump_folder = std::move(request.dump_folder);
+  return resolved;
+}
+
+}  // namespace zoetrope::engine

@@ -1,0 +1,74 @@
+// What a caller asks for: one clip from one picture and a text. Plain data, no torch.
+//
+// Fields left empty take the model's own default. `resolve` fills them in and checks everything
+// once, at the edge; whatever is behind it trusts a ResolvedRequest.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "media/image.h"
+
+namespace zoetrope::engine {
+
+// What a model does when nobody says otherwise, and what it can do at all.
+struct ModelDefaults {
+  std::string pipeline;  // "_class_name" of model_index.json
+  int width = 0;         // pixels of the frames the model makes
+  int height = 0;
+  int num_frames = 16;
+  int max_frames = 16;
+  int fps = 12;
+  int steps = 15;
+  int max_steps = 1000;
+  bool three_way_guidance = false;  // else image_guidance has no meaning
+  double image_guidance = 1.5;
+  double text_guidance = 3.0;
+  bool has_motion = false;  // else motion has no meaning
+  double motion = 0.7;
+  int max_prompt_tokens = 77;
+};
+
+struct Request {
+  media::Image picture;  // any size and shape
+  std::string prompt;    // UTF-8; empty means "whatever the picture suggests"
+  uint64_t seed = 0;
+  std::optional<int> num_frames;
+  std::optional<int> fps;
+  std::optional<int> steps;
+  std::optional<double> image_guidance;  // how much nearer to the picture
+  std::optional<double> text_guidance;   // how much nearer to the text
+  std::optional<double> motion;          // 0 nearly still .. 1 lively
+  std::optional<int> size;               // longer side of the frames returned; enlarges or reduces
+
+  // For checks against other implementations, see docs/reproducing.md.
+  std::filesystem::path latents_file;  // starting noise: safetensors with "noise" [f, h, w, c]
+  std::filesystem::path dump_folder;   // receives noise, conditioning and latents as safetensors
+};
+
+struct ResolvedRequest {
+  media::Image picture;
+  std::string prompt;
+  uint64_t seed = 0;
+  int num_frames = 0;
+  int fps = 0;
+  int steps = 0;
+  double image_guidance = 1;
+  double text_guidance = 1;
+  double motion = 0;
+  int width = 0;  // of the frames returned
+  int height = 0;
+  std::filesystem::path latents_file;
+  std::filesystem::path dump_folder;
+};
+
+// kInvalidArgument, one line that starts with the field's name.
+base::Result<ResolvedRequest> resolve(Request request, const ModelDefaults& defaults);
+
+// The prompt as valid UTF-8: every malformed byte becomes U+FFFD. `replaced` counts them.
+std::string sanitise_utf8(const std::string& text, int& replaced);
+
+}  // namespace zoetrope::engine
