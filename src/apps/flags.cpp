@@ -1,0 +1,115 @@
+#include "apps/flags.h"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <numeric>
+#include <string_view>
+
+#include "apps/exit_code.h"
+
+namespace zoetrope::apps {
+namespace {
+
+size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 1; i <= a.size(); ++i) {
+    size_t diagonal = row[0];
+    row[0] = i;
+    for (size_t j = 1; j <= b.size(); ++j) {
+      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({replaced, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row.back();
+}
+
+// The command on the line, or the root.
+const CLI::App* command_of(const CLI::App& root, int argc, char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    for (const CLI::App* command : root.get_subcommands({})) {
+      if (command->get_name() == argv[i]) return command;
+    }
+  }
+  return &root;
+}
+
+std::vector<std::string> words_of(const CLI::App& command) {
+  std::vector<std::string> words;
+  for (const CLI::App* below : command.get_subcommands({})) words.push_back(below->get_name());
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) words.push_back("--" + name);
+  }
+  return words;
+}
+
+// Messages of the library may span lines; a person gets the first.
+std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
+
+}  // namespace
+
+std::string nearest(const std::string& word, const std::vector<std::string>& known) {
+  std::string best;
+  size_t least = (word.size() + 1) / 2;
+  for (const std::string& candidate : known) {
+    const size_t distance = edit_distance(word, candidate);
+    if (distance < least) {
+      least = distance;
+      best = candidate;
+    }
+  }
+  return best;
+}
+
+int report_parse_error(const CLI::App& root, const CLI::ParseError& error, int argc, char** argv) {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+    return root.exit(error);  // --help
+  }
+  const CLI::App* command = command_of(root, argc, argv);
+  std::fprintf(stderr, "zoetrope: %s\n", first_line(error.what()).c_str());
+  const std::vector<std::string> known = words_of(*command);
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
+    const bool is_flag = word.starts_with("--");
+    const bool is_command = command == &root && i == 1;
+    if ((!is_flag && !is_command) || std::ranges::find(known, word) != known.end()) continue;
+    if (const std::string hint = nearest(word, known); !hint.empty()) {
+      std::fprintf(stderr, "Did you mean %s?\n", hint.c_str());
+      break;
+    }
+  }
+  const std::string name = command == &root ? "" : " " + command->get_name();
+  std::fprintf(stderr, "Try: zoetrope%s --help\n", name.c_str());
+  return kExitUsage;
+}
+
+void add_model_flags(CLI::App& command, ModelFlags& flags) {
+  command.add_option("--model", flags.model,
+                     "Folder of a model in the diffusers layout (default: the bundled model)")
+      ->type_name("DIR")
+      ->group("Model");
+  command.add_option("--device", flags.device, "auto, cpu, cuda or cuda:N")
+      ->type_name("NAME")
+      ->capture_default_str()
+      ->group("Model");
+  command
+      .add_option("--dtype", flags.dtype,
+                  "auto, fp32, bf16 or fp16; auto is bf16 where the machine has it")
+      ->type_name("TYPE")
+      ->capture_default_str()
+      ->group("Model");
+  command.add_option("--threads", flags.threads, "CPU threads (default: one a core)")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1024))
+      ->group("Model");
+  command
+      .add_option("--memory", flags.memory,
+                  "Refuse work predicted to need more, like 900M or 2G (default: what is free)")
+      ->type_name("SIZE")
+      ->group("Model");
+}
+
+}  // namespace zoetrope::apps

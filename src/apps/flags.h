@@ -1,0 +1,32 @@
+// What commands share about flags: common options, and errors of usage with a hint.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+class ParseError;
+}  // namespace CLI
+
+namespace zoetrope::apps {
+
+// Prints help when it was asked for (exit code 0); else one line that says what is wrong, one with
+// the nearest known flag or command, and returns kExitUsage.
+int report_parse_error(const CLI::App& root, const CLI::ParseError& error, int argc, char** argv);
+
+// The entry of `known` nearest to `word`, or "" when none is near: fewer than half of its letters
+// would have to change.
+std::string nearest(const std::string& word, const std::vector<std::string>& known);
+
+// Flags of every command that runs a model.
+struct ModelFlags {
+  std::string model;  // empty: the bundled one
+  std::string device = "auto";
+  std::string dtype = "auto";
+  int threads = 0;
+  std::string memory;  // "900M"; empty: what the machine has
+};
+void add_model_flags(CLI::App& command, ModelFlags& flags);
+
+}  // namespace zoetrope::apps

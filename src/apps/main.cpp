@@ -1,0 +1,69 @@
+// The zoetrope binary: builds the tree of flags, parses, runs one subcommand.
+#include <CLI/CLI.hpp>
+
+#include <array>
+#include <cstdio>
+
+#include "apps/command.h"
+#include "apps/exit_code.h"
+#include "apps/flags.h"
+
+namespace zoetrope::apps {
+namespace {
+
+constexpr const char* kAbout =
+    "Zoetrope makes pictures move: short clips from one picture and a line of text.";
+
+constexpr const char* kFooter = R"(
+Examples:
+  zoetrope animate rocket.png --prompt "a rocket taking off" -o rocket.mp4
+  zoetrope inspect models/animate
+  zoetrope doctor
+
+`zoetrope COMMAND --help` explains a command. Flags may stand in zoetrope.toml
+(in this folder, or given with --config), one [section] a command:
+  [animate]
+  steps = 20
+
+Exit status: 0 fine, 1 failed, 2 wrong usage, 130 interrupted.)";
+
+constexpr std::array kCommands = {add_animate, add_inspect,    add_bench,
+                                  add_doctor,  add_completion, add_version};
+
+int run(int argc, char** argv) {
+  CLI::App root{kAbout, "zoetrope"};
+  root.require_subcommand(1);
+  root.footer(kFooter);
+  root.set_config("--config", "zoetrope.toml", "Read flags from this TOML file")
+      ->group("General");
+  root.set_help_flag("-h,--help", "Show this help and leave");
+  root.get_formatter()->column_width(34);
+
+  std::vector<Command> commands;
+  for (const auto& add : kCommands) commands.push_back(add(root));
+  // A section of the configuration file for another command must not select that command.
+  for (const Command& command : commands) command.flags->configurable(true);
+
+  try {
+    root.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return report_parse_error(root, error, argc, argv);
+  }
+  for (const Command& command : commands) {
+    if (command.flags->parsed()) return command.run();
+  }
+  return kExitUsage;
+}
+
+}  // namespace
+}  // namespace zoetrope::apps
+
+int main(int argc, char** argv) {
+  try {
+    return zoetrope::apps::run(argc, argv);
+  } catch (const std::exception& error) {
+    // Only a bug or an exhausted machine comes here: commands turn failures into a Status.
+    std::fprintf(stderr, "zoetrope: %s\n", error.what());
+    return zoetrope::apps::kExitFailed;
+  }
+}
