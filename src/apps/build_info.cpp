@@ -1,6 +1,6 @@
 #include "apps/build_info.h"
 
-#include <torch/version.h>
+#include <torch/headeronly/version.h>
 
 namespace zoetrope::apps {
 

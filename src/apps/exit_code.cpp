@@ -10,7 +10,8 @@ namespace {
 void print(const base::Status& status, Output output) {
   std::fprintf(stderr, "zoetrope: %s\n", status.message().c_str());
   if (output == Output::kJson) {
-    print_json({{"error", {{"code", base::to_string(status.code())}, {"message", status.message()}}}});
+    print_json(
+        {{"error", {{"code", base::to_string(status.code())}, {"message", status.message()}}}});
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <numeric>
 #include <string_view>
 
@@ -46,6 +47,18 @@ std::vector<std::string> words_of(const CLI::App& command) {
   return words;
 }
 
+// The first word of the line that is no known flag (or command, where one may stand); "" if none.
+std::string unknown_word(const std::vector<std::string>& known, bool or_command, int argc,
+                         char** argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string word(argv[i], strcspn(argv[i], "="));
+    if (word == "--") break;
+    if (!word.starts_with("--") && !(or_command && i == 1)) continue;
+    if (std::ranges::find(known, word) == known.end()) return word;
+  }
+  return {};
+}
+
 // Messages of the library may span lines; a person gets the first.
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
@@ -69,17 +82,15 @@ int report_parse_error(const CLI::App& root, const CLI::ParseError& error, int a
     return root.exit(error);  // --help
   }
   const CLI::App* command = command_of(root, argc, argv);
-  std::fprintf(stderr, "zoetrope: %s\n", first_line(error.what()).c_str());
   const std::vector<std::string> known = words_of(*command);
-  for (int i = 1; i < argc; ++i) {
-    const std::string word = std::string(argv[i]).substr(0, std::string(argv[i]).find('='));
-    const bool is_flag = word.starts_with("--");
-    const bool is_command = command == &root && i == 1;
-    if ((!is_flag && !is_command) || std::ranges::find(known, word) != known.end()) continue;
-    if (const std::string hint = nearest(word, known); !hint.empty()) {
-      std::fprintf(stderr, "Did you mean %s?\n", hint.c_str());
-      break;
-    }
+  const std::string unknown = unknown_word(known, /*or_command=*/command == &root, argc, argv);
+  // Where a word is plainly wrong, the library's own message ("a subcommand is required") misleads.
+  const std::string message = unknown.empty()             ? first_line(error.what())
+                              : unknown.starts_with("--") ? "unknown flag " + unknown
+                                                          : "unknown command " + unknown;
+  std::fprintf(stderr, "zoetrope: %s\n", message.c_str());
+  if (const std::string hint = nearest(unknown, known); !hint.empty()) {
+    std::fprintf(stderr, "Did you mean %s?\n", hint.c_str());
   }
   const std::string name = command == &root ? "" : " " + command->get_name();
   std::fprintf(stderr, "Try: zoetrope%s --help\n", name.c_str());
@@ -87,8 +98,9 @@ int report_parse_error(const CLI::App& root, const CLI::ParseError& error, int a
 }
 
 void add_model_flags(CLI::App& command, ModelFlags& flags) {
-  command.add_option("--model", flags.model,
-                     "Folder of a model in the diffusers layout (default: the bundled model)")
+  command
+      .add_option("--model", flags.model,
+                  "Folder of a model in the diffusers layout (default: the bundled model)")
       ->type_name("DIR")
       ->group("Model");
   command.add_option("--device", flags.device, "auto, cpu, cuda or cuda:N")

@@ -27,15 +27,13 @@ Examples:
 
 Exit status: 0 fine, 1 failed, 2 wrong usage, 130 interrupted.)";
 
-constexpr std::array kCommands = {add_animate, add_inspect,    add_bench,
-                                  add_doctor,  add_completion, add_version};
+constexpr std::array kCommands = {add_completion, add_version};
 
 int run(int argc, char** argv) {
   CLI::App root{kAbout, "zoetrope"};
   root.require_subcommand(1);
   root.footer(kFooter);
-  root.set_config("--config", "zoetrope.toml", "Read flags from this TOML file")
-      ->group("General");
+  root.set_config("--config", "zoetrope.toml", "Read flags from this TOML file")->group("General");
   root.set_help_flag("-h,--help", "Show this help and leave");
   root.get_formatter()->column_width(34);
 

@@ -60,8 +60,7 @@ base::Result<fs::path> find_model(const std::string& given) {
     return base::not_found("no model in " + folders.front().string() +
                            " (from ZOETROPE_MODELS); name one with --model DIR");
   }
-  return base::not_found("no model in any folder models/animate from " +
-                         program_folder().string() +
+  return base::not_found("no model in any folder models/animate from " + program_folder().string() +
                          " upwards; name one with --model DIR or set ZOETROPE_MODELS");
 }
 

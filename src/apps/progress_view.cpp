@@ -106,8 +106,8 @@ class Bar final : public ProgressView {
       line += fmt::format(" {:>3}/{}", step, of);
       const int64_t done = step - first_step_;
       if (done > 0 && step < of) {
-        const double left = seconds_since(begin_) / static_cast<double>(done) *
-                            static_cast<double>(of - step);
+        const double left =
+            seconds_since(begin_) / static_cast<double>(done) * static_cast<double>(of - step);
         line += fmt::format("  {} left", minutes(left));
       }
     }

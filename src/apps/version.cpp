@@ -25,8 +25,8 @@ Command add_version(CLI::App& root) {
                           {"cuda", build.has_cuda}});
             } else {
               std::printf("zoetrope %s (%s, %s, LibTorch %s%s)\n", build.version.c_str(),
-                          build.build_type.c_str(), build.compiler.c_str(),
-                          build.libtorch.c_str(), build.has_cuda ? ", CUDA" : "");
+                          build.build_type.c_str(), build.compiler.c_str(), build.libtorch.c_str(),
+                          build.has_cuda ? ", CUDA" : "");
             }
             return kExitFine;
           }};

@@ -76,9 +76,9 @@ class Execution {
       const Graph::Node& node = graph_.nodes()[i];
       const bool known = node.is_input ? inputs.contains(node.name) : roles_.contains(node.name);
       if (!known) {
-        throw base::Error(base::StatusCode::kInternal,
-                          (node.is_input ? "no bundle for input " : "nobody plays the role ") +
-                              node.name);
+        throw base::Error(
+            base::StatusCode::kInternal,
+            (node.is_input ? "no bundle for input " : "nobody plays the role ") + node.name);
       }
       if (node.is_input) {
         states_[i].started = true;

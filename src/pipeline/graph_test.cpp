@@ -68,17 +68,16 @@ TEST(GraphTest, IndependentRolesRunAtTheSameTime) {
 
 TEST(GraphTest, AFailureStopsWhatFollowsAndIsThrown) {
   std::atomic<bool> decoded = false;
-  const RoleTable roles = {
-      {"text",
-       [](std::span<const Bundle>, const RunContext&) -> Bundle {
-         throw base::Error(base::StatusCode::kDataLoss, "bad weights");
-       }},
-      {"image", sum_plus(0)},
-      {"denoise", sum_plus(0)},
-      {"decode", [&](std::span<const Bundle>, const RunContext&) {
-         decoded = true;
-         return number(0);
-       }}};
+  const RoleTable roles = {{"text",
+                            [](std::span<const Bundle>, const RunContext&) -> Bundle {
+                              throw base::Error(base::StatusCode::kDataLoss, "bad weights");
+                            }},
+                           {"image", sum_plus(0)},
+                           {"denoise", sum_plus(0)},
+                           {"decode", [&](std::span<const Bundle>, const RunContext&) {
+                              decoded = true;
+                              return number(0);
+                            }}};
   try {
     (void)run(diamond(), roles, inputs(), {});
     FAIL() << "expected an error";

@@ -18,11 +18,12 @@
 namespace zoetrope::engine {
 
 struct EngineOptions {
-  std::string device = "auto";   // "auto", "cpu", "cuda", "cuda:N"
-  std::string dtype = "auto";    // "auto", "fp32", "bf16", "fp16"
-  int threads = 0;               // of the CPU; 0 = one a core
-  int64_t memory_limit_bytes = 0;  // refuse what is predicted to need more; 0 = what the machine has
-  int max_batch = 4;             // requests that share one denoising step
+  std::string device = "auto";  // "auto", "cpu", "cuda", "cuda:N"
+  std::string dtype = "auto";   // "auto", "fp32", "bf16", "fp16"
+  int threads = 0;              // of the CPU; 0 = one a core
+  int64_t memory_limit_bytes =
+      0;              // refuse what is predicted to need more; 0 = what the machine has
+  int max_batch = 4;  // requests that share one denoising step
 };
 
 struct StageTime {
@@ -36,8 +37,8 @@ struct ClipResult {
   uint64_t seed = 0;
   int steps = 0;
   std::vector<StageTime> timings;
-  int64_t peak_memory_bytes = 0;       // of the process, and of the GPU where one is used
-  std::vector<std::string> warnings;   // one line each: "the prompt was cut to 24 tokens", ...
+  int64_t peak_memory_bytes = 0;      // of the process, and of the GPU where one is used
+  std::vector<std::string> warnings;  // one line each: "the prompt was cut to 24 tokens", ...
 };
 
 // What watches and stops a request. The callbacks run on the engine's threads, one at a time for a

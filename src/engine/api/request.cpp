@@ -98,7 +98,8 @@ base::Result<ResolvedRequest> resolve(Request request, const ModelDefaults& defa
   ZT_RETURN_IF_ERROR(check_range("size", size, kMinSize, kMaxSize));
   const auto scaled = [&](int side) {
     // Even sides: H.264 halves the colour planes.
-    return std::max(2, static_cast<int>(std::lround(static_cast<double>(side) * size / longer / 2)) * 2);
+    return std::max(
+        2, static_cast<int>(std::lround(static_cast<double>(side) * size / longer / 2)) * 2);
   };
   resolved.width = scaled(defaults.width);
   resolved.height = scaled(defaults.height);
