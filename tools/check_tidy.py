@@ -1,0 +1,88 @@
+#!/usr/bin/env python3
+"""Runs clang-tidy over the sources of a build folder; fails on any finding (see .clang-tidy).
+
+usage: check_tidy.py BUILD_FOLDER [PATH_PART...]
+
+A file that includes ATen takes 12 s, so a clean verdict is kept, under a hash of all that went
+into it, in the cache folder that all clones share. Tests and benches are left out.
+"""
+import concurrent.futures
+import hashlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import source_tree
+
+TIDY = "clang-tidy-14"
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+# Precompiled by g++, clang can neither read it nor look past it.
+_PRECOMPILED = re.compile(r"-Winvalid-pch -include (\S+)\.hxx|-fpch-preprocess")
+
+
+def commands(build):
+    """{source: compile command clang understands} for the folder's own sources under src/."""
+    found = {}
+    for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
+        path = pathlib.Path(entry["file"])
+        in_src = path.suffix == ".cpp" and path.is_relative_to(ROOT / "src")
+        if in_src and not path.stem.endswith(("_test", "_bench")):
+            found[path] = dict(entry, command=_PRECOMPILED.sub("", entry["command"]))
+    return found
+
+
+def own_headers(path, seen):
+    """Adds to `seen` the file and every file of src/ it includes, directly or not."""
+    if path in seen or not path.is_file():
+        return
+    seen.add(path)
+    for _, kind, name in source_tree.includes(ROOT, path):
+        if kind == '"':
+            own_headers(ROOT / "src" / name, seen)
+
+
+def fingerprint(path, entry):
+    seen = set()
+    own_headers(path, seen)
+    digest = hashlib.sha256(entry["command"].replace(str(ROOT), "").encode())
+    for part in [ROOT / ".clang-tidy", *sorted(seen)]:
+        digest.update(part.read_bytes())
+    return digest.hexdigest()
+
+
+def run(path, folder):
+    done = subprocess.run([TIDY, "--quiet", "-p", folder, path], capture_output=True, text=True,
+                          check=False)
+    return "" if done.returncode == 0 else done.stdout + done.stderr
+
+
+def main(build, parts):
+    version = subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
+    verdicts = cache / "zoetrope/tidy" / hashlib.sha256(version).hexdigest()[:8]
+    verdicts.mkdir(parents=True, exist_ok=True)
+    folder = build / "tidy"
+    folder.mkdir(exist_ok=True)
+
+    entries = commands(build)
+    (folder / "compile_commands.json").write_text(json.dumps(list(entries.values())))
+    prints = {path: fingerprint(path, entry) for path, entry in entries.items()
+              if not parts or any(part in str(path) for part in parts)}
+    todo = [path for path in prints if not (verdicts / prints[path]).exists()]
+    print(f"tidy: {len(prints)} files, {len(todo)} of them new", flush=True)
+
+    findings = []
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for path, output in zip(todo, pool.map(lambda path: run(path, folder), todo)):
+            if output:
+                findings.append(output)
+            else:
+                (verdicts / prints[path]).touch()
+    return source_tree.report(findings, "tidy")
+
+
+if __name__ == "__main__":
+    sys.exit(main(pathlib.Path(sys.argv[1]), sys.argv[2:]))
