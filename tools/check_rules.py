@@ -2,8 +2,10 @@
 """Fails on what a reader of one line can see is against the rules of HACKING.md.
 
 Banned includes; words of parallel execution in src/models; files too long; paths of one machine
-or hosts of package registries in anything the repository holds.
+or hosts of package registries in anything the repository holds; headers that name torch's types
+without including them.
 """
+import pathlib
 import re
 import sys
 
@@ -11,6 +13,7 @@ import source_tree
 
 BANNED_INCLUDES = re.compile(r"torch/(torch|extension)\.h$|torch/nn(/|\.h$)|torch/csrc/api/include/")
 PARALLEL_WORDS = re.compile(r"\b(rank|world_size|Group)\b")
+TORCH_NAMES = re.compile(r"^(?!\s*//).*\b(at|c10|torch)::")
 
 SOFT_LINES, HARD_LINES = 400, 800
 COUNTED = source_tree.CODE + (".py", ".sh", ".cmake")
@@ -33,6 +36,24 @@ def parallel_words(root):
             for path in source_tree.code_files(root) if path.parts[:2] == ("src", "models")
             for number, line in source_tree.lines(root, path)
             if (match := PARALLEL_WORDS.search(line))]
+
+
+def reaches_torch(root, path, seen):
+    """Whether the file includes a header of torch, itself or through our own headers."""
+    if path in seen or not (root / path).is_file():
+        return False
+    seen.add(path)
+    return any(name.split("/")[0] in ("ATen", "c10", "torch") or
+               reaches_torch(root, pathlib.Path("src") / name, seen)
+               for _, _, name in source_tree.includes(root, path))
+
+
+def torch_by_luck(root):
+    """The precompiled header would let such a header compile; this keeps it honest without."""
+    return [f"{path}: names torch's types but includes none of its headers"
+            for path in source_tree.code_files(root) if path.suffix == ".h"
+            if any(TORCH_NAMES.search(line) for _, line in source_tree.lines(root, path))
+            and not reaches_torch(root, path, set())]
 
 
 def long_files(root):
@@ -59,9 +80,11 @@ def machine_places(root):
 
 
 def check(root):
+    root = pathlib.Path(root)
     errors, warnings = long_files(root)
     print("\n".join(warnings), end="\n" if warnings else "")
-    return banned_includes(root) + parallel_words(root) + errors + machine_places(root)
+    return (banned_includes(root) + parallel_words(root) + torch_by_luck(root) + errors +
+            machine_places(root))
 
 
 if __name__ == "__main__":

@@ -70,6 +70,14 @@ class Checks(unittest.TestCase):
         self.write("src/nn/a.cpp", "int rank = 0;\n")
         self.assert_one(check_rules.check(self.root), "src/models/unet/net.cpp:2", "rank")
 
+    def test_a_header_that_has_torch_by_luck_fails(self):
+        self.write("src/tensor/tensor.h", "#include <ATen/ATen.h>\nat::Tensor a();\n")
+        self.write("src/nn/a.h", '#include "tensor/tensor.h"\n// at::\nat::Tensor a();\n')
+        self.write("src/nn/b.h", "// only says at::Tensor\n")
+        self.assertEqual(check_rules.check(self.root), [])
+        self.write("src/nn/c.h", "at::Tensor a();\n")
+        self.assert_one(check_rules.check(self.root), "src/nn/c.h")
+
     def test_long_files_fail(self):
         self.write("src/ops/a.cpp", "\n" * 500)
         self.assertEqual(check_rules.check(self.root), [])
