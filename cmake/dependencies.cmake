@@ -1,5 +1,5 @@
 # Finds every third-party library and gives it one imported target. Nothing below this file names
-# a path. The set-up script (tools/setup.sh) installs what is searched for here.
+# a path. tools/setup/apt.txt lists the packages searched for here.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
 find_package(fmt REQUIRED)
@@ -13,7 +13,7 @@ find_package(benchmark REQUIRED)
 pkg_check_modules(FFMPEG REQUIRED IMPORTED_TARGET libavformat libavcodec libswscale libavutil)
 pkg_check_modules(WEBP REQUIRED IMPORTED_TARGET libwebp libwebpmux libwebpdemux)
 
-# LibTorch comes from the PyPI wheel, unpacked by tools/setup.sh into a cache outside the tree. We
+# LibTorch comes from the PyPI wheel, unpacked by tools/setup/setup.sh into a cache outside the tree. We
 # declare its targets ourselves: TorchConfig.cmake insists on a CUDA toolkit even for CPU-only use.
 if(DEFINED ENV{XDG_CACHE_HOME})
   set(_zoetrope_cache "$ENV{XDG_CACHE_HOME}/zoetrope")
@@ -22,7 +22,7 @@ else()
 endif()
 set(ZOETROPE_LIBTORCH "${_zoetrope_cache}/libtorch-2.11.0" CACHE PATH "Unpacked LibTorch wheel")
 if(NOT EXISTS "${ZOETROPE_LIBTORCH}/torch/lib/libtorch_cpu.so")
-  message(FATAL_ERROR "LibTorch 2.11.0 is not in ${ZOETROPE_LIBTORCH}: run tools/setup.sh first")
+  message(FATAL_ERROR "LibTorch 2.11.0 is not in ${ZOETROPE_LIBTORCH}: run ./zoetrope or ./test once")
 endif()
 
 add_library(libtorch INTERFACE)

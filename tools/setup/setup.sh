@@ -112,7 +112,8 @@ install_packages() {  # PURPOSE
   check_system
   mapfile -t missing < <(apt_missing "$1")
   if ((${#missing[@]})); then
-    timed "installing ${#missing[@]} packages: ${missing[*]}" apt_install "${missing[@]}"
+    say "missing packages: ${missing[*]}"
+    timed "installing ${#missing[@]} packages" apt_install "${missing[@]}"
   fi
   cp -- "$ZT_ROOT/tools/setup/apt.txt" "$stamp"
 }
