@@ -23,6 +23,7 @@ class Conv2d {
   Conv2d(const weights::Scope& scope, int64_t in, int64_t out);
   Conv2d(const weights::Scope& scope, int64_t in, int64_t out, const Options& options);
   at::Tensor operator()(const at::Tensor& x) const;
+  at::ScalarType dtype() const { return weight_.scalar_type(); }
 
  private:
   at::Tensor weight_;

@@ -1,0 +1,86 @@
+// What the parity tests of the model families share: fixtures made by tests/oracles/make_*.py, the
+// error measure, and a parameter source whose parameters are being trained.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "weights/checkpoint.h"
+#include "weights/json_config.h"
+#include "weights/random_source.h"
+#include "weights/tensor_io.h"
+
+namespace zoetrope::models {
+
+// Parity in fp32: relative L2 error against the reference's fp64 result.
+inline constexpr double kFp32Tolerance = 1e-5;
+
+inline double relative_error(const at::Tensor& value, const at::Tensor& reference) {
+  const at::Tensor exact = reference.to(at::kDouble);
+  return ((value.to(at::kDouble) - exact).norm() / exact.norm()).item<double>();
+}
+
+inline weights::JsonObject json_object(const nlohmann::json& json) {
+  return weights::JsonObject::parse(json.dump(), "config.json").value_or_throw();
+}
+
+// A folder as save_pretrained writes it, with the reference's inputs and outputs.
+class Fixture {
+ public:
+  explicit Fixture(const std::string& name)
+      : folder_(std::string(ZOETROPE_SOURCE_DIR "/tests/fixtures/models/") + name),
+        case_(weights::load_tensors(folder_ + "/case.safetensors").value_or_throw()) {}
+
+  weights::JsonObject config() const {
+    return weights::JsonObject::read(folder_ + "/config.json").value_or_throw();
+  }
+  weights::CheckpointSource source(at::ScalarType dtype) const {
+    return weights::CheckpointSource(weights::Checkpoint::open(folder_).value_or_throw(), dtype);
+  }
+  const at::Tensor& operator[](const std::string& name) const { return case_.at(name); }
+
+  // fp32: kFp32Tolerance. bf16: at most twice the error that the reference itself makes in bf16
+  // (the rule of FlashAttention-3's tests).
+  void expect_near(const at::Tensor& value, const std::string& name) const {
+    ASSERT_EQ(value.sizes(), case_.at(name).sizes()) << name;
+    const double tolerance = value.scalar_type() == at::kFloat
+                                 ? kFp32Tolerance
+                                 : 2.0 * case_.at(name + ".bf16_error").item<double>();
+    EXPECT_LE(relative_error(value, case_.at(name)), tolerance) << name;
+  }
+
+ private:
+  std::string folder_;
+  weights::ParameterMap case_;
+};
+
+// Random parameters that record gradients.
+class TrainedSource final : public weights::ParameterSource {
+ public:
+  at::Tensor take(const std::string& name, at::IntArrayRef shape,
+                  const weights::Init& init) override {
+    return random_.take(name, shape, init).requires_grad_(true);
+  }
+  bool has(const std::string& name) const override { return random_.has(name); }
+  const weights::ParameterMap& parameters() const { return random_.parameters(); }
+
+  // Every parameter has a finite gradient that is not all zero.
+  void expect_gradients() const {
+    for (const auto& [name, parameter] : parameters()) {
+      ASSERT_TRUE(parameter.grad().defined()) << name;
+      EXPECT_TRUE(parameter.grad().isfinite().all().item<bool>()) << name;
+      EXPECT_GT(parameter.grad().abs().max().item<double>(), 0.0) << name;
+    }
+  }
+
+ private:
+  weights::RandomSource random_{1};
+};
+
+// The dtypes in which a CPU runs a model: the parameter of the parity suites.
+inline const auto kDtypes = testing::Values(at::kFloat, at::kBFloat16);
+
+}  // namespace zoetrope::models
