@@ -117,6 +117,7 @@ base::Result<Decoded> decode_jpeg(Bytes bytes, const ImageLimits& limits) {
   ZT_RETURN_IF_ERROR(check_size(state.jpeg.image_width, state.jpeg.image_height, limits.max_pixels,
                                 limits.max_side));
   Decoded out;
+  out.orientation = orientation_of(state.jpeg);  // finishing frees the markers
   out.picture.resize(static_cast<int>(state.jpeg.image_width),
                      static_cast<int>(state.jpeg.image_height));
   const bool cmyk = state.jpeg.num_components == 4;
@@ -136,7 +137,6 @@ base::Result<Decoded> decode_jpeg(Bytes bytes, const ImageLimits& limits) {
       cmyk_to_rgba(out.picture.row(y), out.picture.width, state.jpeg.saw_Adobe_marker);
     }
   }
-  out.orientation = orientation_of(state.jpeg);
   return out;
 }
 

@@ -41,7 +41,7 @@ struct Image {
 
 // Frames of one size at a constant rate.
 struct Clip {
-  std::vector<Image> frames;
+  std::vector<Image> frames = {};
   double fps = 0;
 };
 
@@ -52,7 +52,7 @@ struct ImageLimits {
 };
 
 struct ReadOptions {
-  ImageLimits limits;
+  ImageLimits limits = {};
   Rgb background = kWhite;  // shows through where the picture is transparent
 };
 
