@@ -159,10 +159,14 @@ class FfmpegFrameDecoder final : public FrameDecoder {
     return {};
   }
 
+  // For what the header does not tell. Decoders count whole blocks and aligned rows, hence the
+  // slack.
+  int64_t decoder_limit() const { return 2 * limits_.max_pixels + (1 << 16); }
+
   // Decodes what it takes to know the streams, under our limit on the size of a frame.
   Status probe() {
     std::vector<AVDictionary*> options(container_->nb_streams, nullptr);
-    for (AVDictionary*& each : options) av_dict_set_int(&each, "max_pixels", limits_.max_pixels, 0);
+    for (AVDictionary*& each : options) av_dict_set_int(&each, "max_pixels", decoder_limit(), 0);
     const int probed = avformat_find_stream_info(container_.get(), options.data());
     for (AVDictionary*& each : options) av_dict_free(&each);
     return probed < 0 ? corrupt(probed) : Status();
@@ -185,7 +189,7 @@ class FfmpegFrameDecoder final : public FrameDecoder {
     packet_.reset(av_packet_alloc());
     if (!codec_ || !frame_ || !packet_) return base::resource_exhausted(name_ + ": out of memory");
     int error = avcodec_parameters_to_context(codec_.get(), stream->codecpar);
-    codec_->max_pixels = limits_.max_pixels;
+    codec_->max_pixels = decoder_limit();
     codec_->thread_count = 1;
     codec_->err_recognition = AV_EF_CRCCHECK | AV_EF_BITSTREAM | AV_EF_BUFFER | AV_EF_EXPLODE;
     if (error >= 0) error = avcodec_open2(codec_.get(), codec, nullptr);

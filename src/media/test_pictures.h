@@ -44,7 +44,7 @@ struct PngSpec {
   int width = 1;
   int height = 1;
   int bit_depth = 8;
-  int colour_type = 2;         // PNG's codes
+  int colour_type = 2;              // PNG's codes
   std::vector<Encoded> rows = {};   // as the file stores them, samples of 16 bits big endian
   std::vector<Rgb> palette = {};    // for colour type 3
   std::vector<uint8_t> alpha = {};  // tRNS: of the palette's entries
@@ -62,9 +62,9 @@ struct JpegSpec {
   int width = 1;
   int height = 1;
   int components = 3;
-  int in_colour = 2;    // libjpeg's J_COLOR_SPACE of `samples`
-  int file_colour = 3;  // and of the file
-  Encoded samples = {};      // interleaved
+  int in_colour = 2;     // libjpeg's J_COLOR_SPACE of `samples`
+  int file_colour = 3;   // and of the file
+  Encoded samples = {};  // interleaved
   int quality = 100;
   bool progressive = false;
   bool adobe_marker = false;
