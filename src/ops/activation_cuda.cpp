@@ -18,12 +18,11 @@ kernels::GegluShape shape_of(const Tensor& x) {
 }
 
 Tensor forward_pass(const Tensor& x) {
-  const c10::cuda::CUDAGuard guard(x.device());
+  const DeviceGuard guard(x.device());
   auto sizes = x.sizes().vec();
   sizes.back() /= 2;
   const Tensor y = at::empty(sizes, x.options());
-  check(kernels::geglu_forward(shape_of(x), x.const_data_ptr(), y.data_ptr(),
-                               c10::cuda::getCurrentCUDAStream()),
+  check(kernels::geglu_forward(shape_of(x), x.const_data_ptr(), y.data_ptr(), current_stream()),
         "geglu_forward");
   return y;
 }
@@ -36,10 +35,10 @@ struct GegluFunction : torch::autograd::Function<GegluFunction> {
 
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const Tensor x = context->get_saved_variables()[0];
-    const c10::cuda::CUDAGuard guard(x.device());
+    const DeviceGuard guard(x.device());
     const Tensor dy = pack(grads[0]), dx = at::empty_like(x);
     check(kernels::geglu_backward(shape_of(x), x.const_data_ptr(), dy.const_data_ptr(),
-                                  dx.data_ptr(), c10::cuda::getCurrentCUDAStream()),
+                                  dx.data_ptr(), current_stream()),
           "geglu_backward");
     return {dx};
   }
@@ -49,7 +48,7 @@ struct GegluFunction : torch::autograd::Function<GegluFunction> {
 
 bool supports(const GegluProblem& problem) {
   const Tensor& x = problem.x;
-  return x.is_cuda() && x.dim() >= 1 && x.size(-1) % 2 == 0 && has_kernel_dtype(x) && packed(x) &&
+  return on_gpu(x) && x.dim() >= 1 && x.size(-1) % 2 == 0 && has_kernel_dtype(x) && packed(x) &&
          kernels::geglu_supported(shape_of(x));
 }
 

@@ -30,19 +30,19 @@ kernels::TemporalStrides strides_of(const Tensor& t) {
 float scale_of(const Tensor& q) { return 1.0f / std::sqrt(static_cast<float>(q.size(4))); }
 
 Tensor forward_pass(const Tensor& q, const Tensor& k, const Tensor& v) {
-  const c10::cuda::CUDAGuard guard(q.device());
+  const DeviceGuard guard(q.device());
   const Tensor out = at::empty(q.sizes(), q.options());
   check(kernels::temporal_attention_forward(
             {shape_of(q), scale_of(q), q.const_data_ptr(), k.const_data_ptr(), v.const_data_ptr(),
              strides_of(q), out.data_ptr(), strides_of(out)},
-            c10::cuda::getCurrentCUDAStream()),
+            current_stream()),
         "temporal_attention_forward");
   return out;
 }
 
 // The three gradients in one tensor [b, f, p, 3, heads, d].
 Tensor fused_gradient(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& grad) {
-  const c10::cuda::CUDAGuard guard(q.device());
+  const DeviceGuard guard(q.device());
   const Tensor dout = pack(grad);
   const Tensor fused =
       at::empty({q.size(0), q.size(1), q.size(2), 3, q.size(3), q.size(4)}, q.options());
@@ -51,7 +51,7 @@ Tensor fused_gradient(const Tensor& q, const Tensor& k, const Tensor& v, const T
             {shape_of(q), scale_of(q), q.const_data_ptr(), k.const_data_ptr(), v.const_data_ptr(),
              strides_of(q), dout.const_data_ptr(), strides_of(dout), dq.data_ptr(), dk.data_ptr(),
              dv.data_ptr(), strides_of(dq)},
-            c10::cuda::getCurrentCUDAStream()),
+            current_stream()),
         "temporal_attention_backward");
   return fused;
 }
@@ -92,7 +92,7 @@ bool has_vector_rows(const Tensor& t) {
 }  // namespace
 
 bool supports(const TemporalAttentionProblem& p) {
-  if (!p.q.is_cuda() || p.q.dim() != 5 || !has_kernel_dtype(p.q)) return false;
+  if (!on_gpu(p.q) || p.q.dim() != 5 || !has_kernel_dtype(p.q)) return false;
   for (const Tensor* t : {&p.k, &p.v}) {
     if (t->sizes() != p.q.sizes() || t->strides() != p.q.strides() ||
         t->scalar_type() != p.q.scalar_type() || t->device() != p.q.device() || !aligned(*t)) {

@@ -1,13 +1,12 @@
-// What the CUDA variants share: from tensors to the kernels' plain parameters. Internal to ops, in
-// files built with CUDA only.
+// What the CUDA variants share: the device, and the way from tensors to the kernels' plain
+// parameters. Internal to ops, in files built with CUDA only (or with the kernels' host emulation,
+// which replaces cuda_device.h).
 #pragma once
 
 #include <ATen/ATen.h>
-#include <c10/cuda/CUDAGuard.h>
-#include <c10/cuda/CUDAStream.h>
 
-#include "base/status.h"
 #include "kernels/common/dtype.h"
+#include "ops/cuda_device.h"
 
 namespace zoetrope::ops::cuda {
 
@@ -40,12 +39,6 @@ inline bool matches(const at::Tensor& parameter, const at::Tensor& x) {
 
 inline at::Tensor floats(int64_t count, const at::Tensor& like) {
   return at::empty({count}, like.options().dtype(at::kFloat));
-}
-
-inline void check(cudaError_t error, const char* kernel) {
-  if (error == cudaSuccess) return;
-  throw base::Error(base::StatusCode::kInternal,
-                    std::string(kernel) + ": " + cudaGetErrorString(error));
 }
 
 }  // namespace zoetrope::ops::cuda

@@ -1,6 +1,8 @@
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 
+#include <optional>
+
 #include "kernels/group_norm/group_norm.h"
 #include "kernels/layer_norm/layer_norm.h"
 #include "ops/cuda_support.h"
@@ -43,22 +45,28 @@ struct Normalised {
 
 Normalised group_norm_forward(const Tensor& x, int64_t groups,
                               const kernels::GroupNormAffine& affine) {
-  const c10::cuda::CUDAGuard guard(x.device());
+  const DeviceGuard guard(x.device());
   const auto shape = shape_of(x, groups);
   const Normalised out{at::empty_like(x), floats(shape.n * groups, x), floats(shape.n * groups, x)};
   const Tensor workspace = floats(kernels::group_norm_workspace(shape), x);
   check(kernels::group_norm_forward(
             {shape, affine, x.const_data_ptr(), out.y.data_ptr(), out.mean.data_ptr<float>(),
              out.rstd.data_ptr<float>(), workspace.data_ptr<float>()},
-            c10::cuda::getCurrentCUDAStream()),
+            current_stream()),
         "group_norm_forward");
   return out;
 }
 
+// Torch's Function takes absent tensors as optionals only.
+using Optional = std::optional<Tensor>;
+Optional present(const Tensor& t) { return t.defined() ? Optional(t) : std::nullopt; }
+
 struct GroupNormFunction : torch::autograd::Function<GroupNormFunction> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
-                        const Tensor& bias, const Tensor& scale, const Tensor& shift,
-                        int64_t groups, double eps, bool silu) {
+                        const Tensor& bias, const Optional& optional_scale,
+                        const Optional& optional_shift, int64_t groups, double eps, bool silu) {
+    const Tensor scale = optional_scale.value_or(Tensor());
+    const Tensor shift = optional_shift.value_or(Tensor());
     const Normalised out =
         group_norm_forward(x, groups, affine_of(weight, bias, scale, shift, eps, silu));
     context->save_for_backward({x, weight, bias, scale, shift, out.mean, out.rstd});
@@ -71,7 +79,7 @@ struct GroupNormFunction : torch::autograd::Function<GroupNormFunction> {
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const variable_list saved = context->get_saved_variables();
     const Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], &scale = saved[3];
-    const c10::cuda::CUDAGuard guard(x.device());
+    const DeviceGuard guard(x.device());
     const auto shape = shape_of(x, context->saved_data["groups"].toInt());
     const Tensor dy = pack(grads[0]);
     const Tensor dx = at::empty_like(x), dweight = at::empty_like(weight);
@@ -96,22 +104,21 @@ struct GroupNormFunction : torch::autograd::Function<GroupNormFunction> {
         scale.defined() ? dscale.data_ptr() : nullptr,
         scale.defined() ? dshift.data_ptr() : nullptr,
         workspace.data_ptr<float>()};
-    check(kernels::group_norm_backward(p, c10::cuda::getCurrentCUDAStream()),
-          "group_norm_backward");
+    check(kernels::group_norm_backward(p, current_stream()), "group_norm_backward");
     return {dx, dweight, dbias, dscale, dshift, Tensor(), Tensor(), Tensor()};
   }
 };
 
 Normalised layer_norm_forward(const Tensor& x, const Tensor& weight, const Tensor& bias,
                               double eps) {
-  const c10::cuda::CUDAGuard guard(x.device());
+  const DeviceGuard guard(x.device());
   const auto shape = layer_shape_of(x);
   const Normalised out{at::empty_like(x), floats(shape.rows, x), floats(shape.rows, x)};
   check(
       kernels::layer_norm_forward({shape, static_cast<float>(eps), x.const_data_ptr(),
                                    weight.const_data_ptr(), bias.const_data_ptr(), out.y.data_ptr(),
                                    out.mean.data_ptr<float>(), out.rstd.data_ptr<float>()},
-                                  c10::cuda::getCurrentCUDAStream()),
+                                  current_stream()),
       "layer_norm_forward");
   return out;
 }
@@ -127,7 +134,7 @@ struct LayerNormFunction : torch::autograd::Function<LayerNormFunction> {
   static variable_list backward(AutogradContext* context, const variable_list& grads) {
     const variable_list saved = context->get_saved_variables();
     const Tensor &x = saved[0], &weight = saved[1];
-    const c10::cuda::CUDAGuard guard(x.device());
+    const DeviceGuard guard(x.device());
     const auto shape = layer_shape_of(x);
     const Tensor dy = pack(grads[0]);
     const Tensor dx = at::empty_like(x), dweight = at::empty_like(weight);
@@ -137,7 +144,7 @@ struct LayerNormFunction : torch::autograd::Function<LayerNormFunction> {
               {shape, x.const_data_ptr(), dy.const_data_ptr(), weight.const_data_ptr(),
                saved[2].const_data_ptr<float>(), saved[3].const_data_ptr<float>(), dx.data_ptr(),
                dweight.data_ptr(), dbias.data_ptr(), workspace.data_ptr<float>()},
-              c10::cuda::getCurrentCUDAStream()),
+              current_stream()),
           "layer_norm_backward");
     return {dx, dweight, dbias, Tensor()};
   }
@@ -154,7 +161,7 @@ bool is_modulation(const Tensor& t, const Tensor& x) {
 bool supports(const GroupNormProblem& problem) {
   const GroupNormParameters& p = problem.p;
   const Tensor& x = problem.x;
-  if (!x.is_cuda() || x.dim() < 2 || !has_kernel_dtype(x) || !packed(x)) return false;
+  if (!on_gpu(x) || x.dim() < 2 || !has_kernel_dtype(x) || !packed(x)) return false;
   if (p.activation != Activation::kNone && p.activation != Activation::kSilu) return false;
   if (!matches(p.weight, x) || !matches(p.bias, x)) return false;
   if (p.scale.defined() && (!is_modulation(p.scale, x) || !is_modulation(p.shift, x) ||
@@ -168,8 +175,8 @@ Tensor group_norm(const GroupNormProblem& problem) {
   const GroupNormParameters& p = problem.p;
   const bool silu = p.activation == Activation::kSilu;
   if (problem.grad()) {
-    return GroupNormFunction::apply(problem.x, p.weight, p.bias, p.scale, p.shift, p.groups, p.eps,
-                                    silu);
+    return GroupNormFunction::apply(problem.x, p.weight, p.bias, present(p.scale), present(p.shift),
+                                    p.groups, p.eps, silu);
   }
   return group_norm_forward(problem.x, p.groups,
                             affine_of(p.weight, p.bias, p.scale, p.shift, p.eps, silu))
@@ -178,7 +185,7 @@ Tensor group_norm(const GroupNormProblem& problem) {
 
 bool supports(const LayerNormProblem& problem) {
   const Tensor& x = problem.x;
-  return x.is_cuda() && x.dim() >= 1 && has_kernel_dtype(x) && packed(x) &&
+  return on_gpu(x) && x.dim() >= 1 && has_kernel_dtype(x) && packed(x) &&
          matches(problem.weight, x) && matches(problem.bias, x) &&
          kernels::layer_norm_supported(layer_shape_of(x));
 }

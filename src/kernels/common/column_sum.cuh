@@ -37,7 +37,7 @@ __device__ void store_column_sums(const float (&a)[V], const float (&b)[V], int 
   const int threads = blockDim.x * blockDim.y;
   for (int i = threadIdx.y * blockDim.x + threadIdx.x; i < width; i += threads) {
     float total_a = 0, total_b = 0;
-    for (int row = 0; row < blockDim.y; ++row) {
+    for (unsigned row = 0; row < blockDim.y; ++row) {
       total_a += sums[0][row * width + i];
       total_b += sums[1][row * width + i];
     }

@@ -1,12 +1,14 @@
-// Device helpers shared by the kernels: 16-byte loads and stores through fp32 registers, launches.
+// Device helpers shared by the kernels: 16-byte loads and stores through fp32 registers.
 #pragma once
 
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <cstring>
 
 #include "kernels/common/dtype.h"
+#include "kernels/common/launch.cuh"
 
 namespace zoetrope::kernels {
 
@@ -45,7 +47,7 @@ __device__ inline void store(__nv_bfloat16* p, const Floats<__nv_bfloat16>& f) {
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     const __nv_bfloat162 pair = __floats2bfloat162_rn(f.v[2 * i], f.v[2 * i + 1]);
-    words[i] = *reinterpret_cast<const unsigned*>(&pair);
+    memcpy(&words[i], &pair, sizeof(pair));
   }
   *reinterpret_cast<uint4*>(p) = make_uint4(words[0], words[1], words[2], words[3]);
 }
@@ -56,13 +58,6 @@ __device__ inline void assign(float& out, float x) { out = x; }
 __device__ inline void assign(__nv_bfloat16& out, float x) { out = __float2bfloat16_rn(x); }
 
 __device__ inline float sigmoid(float x) { return 1.0f / (1.0f + __expf(-x)); }
-
-// Starts `kernel`; the error is the launch's own.
-template <class... P, class... A>
-cudaError_t launch(void (*kernel)(P...), dim3 grid, dim3 block, cudaStream_t stream, A... args) {
-  kernel<<<grid, block, 0, stream>>>(static_cast<P>(args)...);
-  return cudaGetLastError();
-}
 
 // Calls `f` with a value of the element type `dtype` stands for.
 template <class F>

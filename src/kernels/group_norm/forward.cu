@@ -56,9 +56,10 @@ __global__ void finalise(GroupNormForward p, int64_t chunks) {
   __syncthreads();
   const int width = channels / p.shape.groups;
   for (int g = threadIdx.x; g < p.shape.groups; g += blockDim.x) {
+    const float first = mean[g * width];
     float centre = 0;
-    for (int c = g * width; c < (g + 1) * width; ++c) centre += mean[c];
-    centre /= static_cast<float>(width);
+    for (int c = g * width; c < (g + 1) * width; ++c) centre += mean[c] - first;
+    centre = first + centre / static_cast<float>(width);
     float squares = 0;
     for (int c = g * width; c < (g + 1) * width; ++c) {
       const float d = mean[c] - centre;

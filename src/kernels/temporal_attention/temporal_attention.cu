@@ -10,7 +10,7 @@ namespace temporal_attention {
 namespace {
 
 template <int F, int D>
-struct Tile {
+struct alignas(16) Tile {
   float v[F]
          [D + 4];  // rows 16 bytes apart from a multiple of the banks: no conflicts down a column
 };
@@ -174,7 +174,7 @@ inline constexpr int kWarps = sizeof(Memory) * 4 <= 49152   ? 4
 template <class T, int F, int D>
 __global__ void forward_kernel(TemporalAttentionForward p, int64_t problems) {
   using Memory = ForwardMemory<F, D>;
-  __shared__ alignas(16) Memory memory[kWarps<Memory>];
+  __shared__ Memory memory[kWarps<Memory>];
   Memory& m = memory[threadIdx.y];
   const Lane<F, D> lane;
   const int64_t problem = static_cast<int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
@@ -200,7 +200,7 @@ template <class T, int F, int D>
 __global__ void backward_kernel(TemporalAttentionBackward p, int64_t problems) {
   using Memory = BackwardMemory<F, D>;
   using L = Lane<F, D>;
-  __shared__ alignas(16) Memory memory[kWarps<Memory>];
+  __shared__ Memory memory[kWarps<Memory>];
   Memory& m = memory[threadIdx.y];
   const L lane;
   const int64_t problem = static_cast<int64_t>(blockIdx.x) * blockDim.y + threadIdx.y;
