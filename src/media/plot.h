@@ -1,0 +1,32 @@
+// Line charts, for the curves of a training run.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "media/image.h"
+
+namespace zoetrope::media {
+
+struct Series {
+  std::string name;       // in the legend
+  std::vector<double> x;  // as many as y
+  std::vector<double> y;  // a value that is not finite leaves a gap
+};
+
+struct PlotOptions {
+  std::string title = {};
+  std::string x_label = {};
+  int width = 960;
+  int height = 540;
+  bool log_y = false;  // values that are not positive leave a gap
+};
+
+// Axes fit the data and have round ticks. Without any point, an empty frame.
+Image plot(std::span<const Series> series, const PlotOptions& options = {});
+
+// Round numbers (1, 2 or 5 times a power of ten apart) within [low, high], about `count` of them.
+std::vector<double> ticks(double low, double high, int count);
+
+}  // namespace zoetrope::media
