@@ -1,0 +1,17 @@
+#include "diffusion/flow_euler.h"
+
+#include "tensor/tensor.h"
+
+namespace zoetrope::diffusion {
+
+std::unique_ptr<SchedulerState> FlowEulerScheduler::begin(int steps,
+                                                          std::optional<double> mu) const {
+  return std::make_unique<FlowEulerState>(make_flow_grid(schedule_, FlowNodes::kEuler, mu, steps));
+}
+
+at::Tensor FlowEulerState::advance(const at::Tensor& output, int i, const at::Tensor& sample) {
+  const GridStep& step = grid()[i];
+  return at::add(sample, output, step.to.sigma - step.from.sigma);
+}
+
+}  // namespace zoetrope::diffusion
