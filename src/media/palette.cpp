@@ -121,8 +121,8 @@ std::vector<Colour> split(std::vector<Cell>& cells, size_t size) {
     *worst = make_box(cells, box.begin, at);
     boxes.push_back(make_box(cells, at, box.end));
   }
-  std::vector<Colour> colours;
-  for (const Box& box : boxes) colours.push_back(box.mean);
+  std::vector<Colour> colours(boxes.size());
+  std::ranges::transform(boxes, colours.begin(), &Box::mean);
   return colours;
 }
 
@@ -171,8 +171,8 @@ std::vector<Rgb> make_palette(std::span<const Image> frames, int size) {
   std::vector<Cell> cells = histogram(frames);
   std::vector<Colour> colours = split(cells, static_cast<size_t>(size));
   for (int i = 0; i < kRefinements; ++i) refine(cells, colours);
-  std::vector<Rgb> palette;
-  for (const Colour& colour : colours) palette.push_back(rounded(colour));
+  std::vector<Rgb> palette(colours.size());
+  std::ranges::transform(colours, palette.begin(), rounded);
   return palette;
 }
 

@@ -124,8 +124,8 @@ Encoded encode_png(const PngSpec& spec) {
     png_set_eXIf_1(png, info, static_cast<png_uint_32>(exif.size()), exif.data());
   }
   std::vector<Encoded> rows = spec.rows;
-  std::vector<png_bytep> pointers;
-  for (Encoded& row : rows) pointers.push_back(row.data());
+  std::vector<png_bytep> pointers(rows.size());
+  std::ranges::transform(rows, pointers.begin(), [](Encoded& row) { return row.data(); });
   png_set_rows(png, info, pointers.data());
   png_write_png(png, info, PNG_TRANSFORM_IDENTITY, nullptr);
   png_destroy_write_struct(&png, &info);
