@@ -8,32 +8,27 @@ namespace zoetrope::weights {
 
 namespace {
 
-// Calls `on_special(special)` and `on_text(text)` for the parts of `text`, in order. Of the names
-// that occur, the leftmost counts, and of those that start together the longest. `name_of(special)`
-// is empty for specials that are not to be looked for.
-template <typename Special, typename NameOf, typename OnSpecial, typename OnText>
-void split_at_specials(std::string_view text, const std::vector<Special>& specials, NameOf name_of,
+// Calls `on_special(special)` and `on_text(text)` for the parts of `text`, in order, looking for
+// the specials for which `wanted(special)`. Of the names that occur, the leftmost counts, and of
+// those that start together the longest.
+template <typename Special, typename Wanted, typename OnSpecial, typename OnText>
+void split_at_specials(std::string_view text, const std::vector<Special>& specials, Wanted wanted,
                        OnSpecial on_special, OnText on_text) {
   while (!text.empty()) {
     std::size_t at = std::string_view::npos;
-    std::size_t length = 0;
     const Special* found = nullptr;
     for (const Special& special : specials) {
-      const std::string name = name_of(special);
-      const std::size_t where = name.empty() ? std::string_view::npos : text.find(name);
-      if (where < at || (where == at && found != nullptr && name.size() > length)) {
+      const std::size_t where = wanted(special) ? text.find(special.name) : std::string_view::npos;
+      const bool longer = found != nullptr && special.name.size() > found->name.size();
+      if (where < at || (where == at && longer)) {
         at = where;
-        length = name.size();
         found = &special;
       }
     }
-    if (found == nullptr) {
-      on_text(text);
-      return;
-    }
     if (at > 0) on_text(text.substr(0, at));
+    if (found == nullptr) return;
     on_special(*found);
-    text.remove_prefix(at + length);
+    text.remove_prefix(at + found->name.size());
   }
 }
 
@@ -56,18 +51,14 @@ Tokens ClipTokenizer::encode(std::string_view text) const {
 
 void ClipTokenizer::encode_raw(std::string_view text, std::vector<std::int32_t>& ids) const {
   split_at_specials(
-      text, specials_,
-      [](const Special& special) { return special.normalized ? std::string() : special.name; },
+      text, specials_, [](const Special& special) { return !special.cleaned; },
       [&](const Special& special) { ids.push_back(special.id); },
       [&](std::string_view part) { encode_cleaned(clean_clip_text(part), ids); });
 }
 
 void ClipTokenizer::encode_cleaned(std::string_view text, std::vector<std::int32_t>& ids) const {
   split_at_specials(
-      text, specials_,
-      [](const Special& special) {
-        return special.normalized ? clean_clip_text(special.name) : std::string();
-      },
+      text, specials_, [](const Special& special) { return special.cleaned; },
       [&](const Special& special) { ids.push_back(special.id); },
       [&](std::string_view part) {
         for (const std::string& word : clip_words(part)) encoder_.encode(word, ids);

@@ -41,9 +41,9 @@ class ClipTokenizer {
 
  private:
   struct Special {
-    std::string name;
+    std::string name;  // never empty
     std::int32_t id;
-    bool normalized;  // looked for in the cleaned text, under its cleaned name
+    bool cleaned;  // looked for in the cleaned text, `name` being cleaned too; else in the raw text
   };
   friend class ClipTokenizerFolder;
 

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "weights/clip_text.h"
 #include "weights/clip_tokenizer.h"
 #include "weights/in_quotes.h"
 #include "weights/json.h"
@@ -115,31 +116,29 @@ class ClipTokenizerFolder {
 
   ClipTokenizer load() {
     const BpeVocabulary vocabulary = read_vocabulary();
-    std::vector<ClipTokenizer::Special> specials;  // in the order of kRoles
+    std::vector<std::int32_t> ids;  // in the order of kRoles
+    std::map<std::string, bool>
+        cleaned;  // a token in two roles is looked for as the later one says
     for (const auto& [role, usual] : kRoles) {
       const SpecialToken token = special_token(role, usual);
       const auto id = vocabulary.ids.find(token.name);
       if (token.name.empty() || id == vocabulary.ids.end()) {
         fail(folder_, fmt::format("{} {} is not in the vocabulary", role, in_quotes(token.name)));
       }
-      specials.push_back({token.name, id->second, token.normalized});
-    }
-    // One token in two roles is looked for as its later role says.
-    for (ClipTokenizer::Special& special : specials) {
-      special.normalized = std::find_if(specials.rbegin(), specials.rend(),
-                                        [&](const ClipTokenizer::Special& other) {
-                                          return other.name == special.name;
-                                        })
-                               ->normalized;
+      ids.push_back(id->second);
+      cleaned[token.name] = token.normalized;
     }
 
-    auto encoder = BpeEncoder::build(vocabulary, specials[2].id);
+    auto encoder = BpeEncoder::build(vocabulary, ids[2]);
     if (!encoder.ok()) throw base::Error(encoder.status().with_context(folder_));
     ClipTokenizer tokenizer(std::move(encoder).value());
-    tokenizer.begin_ = specials[0].id;
-    tokenizer.end_ = specials[1].id;
-    tokenizer.padding_ = specials[3].id;
-    tokenizer.specials_ = std::move(specials);
+    tokenizer.begin_ = ids[0];
+    tokenizer.end_ = ids[1];
+    tokenizer.padding_ = ids[3];
+    for (const auto& [name, is_cleaned] : cleaned) {
+      tokenizer.specials_.push_back(
+          {is_cleaned ? clean_clip_text(name) : name, vocabulary.ids.at(name), is_cleaned});
+    }
     tokenizer.max_length_ = max_length();
     for (const auto& [token, id] : vocabulary.ids) {
       tokenizer.largest_ = std::max(tokenizer.largest_, id);
