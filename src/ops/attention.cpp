@@ -38,12 +38,16 @@ bool on_cpu_without_grad(const Problem& problem) {
   return problem.q.is_cpu() && !problem.grad();
 }
 
-Ladder<AttentionProblem> attention_ladder("attention", {{"aten", always, attention_aten},
-                                                        {"reference", on_cpu_without_grad,
-                                                         reference::attention}});
+Ladder<AttentionProblem> attention_ladder("attention",
+                                          {{"avx512", avx512::supports, avx512::attention},
+                                           {"aten", always, attention_aten},
+                                           {"reference", on_cpu_without_grad,
+                                            reference::attention}});
 
 Ladder<TemporalAttentionProblem> temporal_ladder(
     "temporal_attention", {{"cuda", cuda::supports, cuda::temporal_attention},
+                           {"avx512", avx512::supports, avx512::temporal_attention},
+                           {"avx512", avx512::supports, avx512::temporal_attention},
                            {"aten", always, temporal_attention_aten},
                            {"reference", on_cpu_without_grad, reference::temporal_attention}});
 

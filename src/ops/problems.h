@@ -50,6 +50,21 @@ at::Tensor attention(const AttentionProblem& problem);
 at::Tensor temporal_attention(const TemporalAttentionProblem& problem);
 }  // namespace reference
 
+// Own bf16 code for CPUs with AVX-512 BF16, forward only. Threads share the work through
+// at::parallel_for; their number does not change a byte.
+namespace avx512 {
+bool supports(const GroupNormProblem& problem);
+bool supports(const LayerNormProblem& problem);
+bool supports(const GegluProblem& problem);
+bool supports(const AttentionProblem& problem);
+bool supports(const TemporalAttentionProblem& problem);
+at::Tensor group_norm(const GroupNormProblem& problem);
+at::Tensor layer_norm(const LayerNormProblem& problem);
+at::Tensor geglu(const GegluProblem& problem);
+at::Tensor attention(const AttentionProblem& problem);
+at::Tensor temporal_attention(const TemporalAttentionProblem& problem);
+}  // namespace avx512
+
 // Own CUDA kernels (src/kernels), bf16 and fp32, with derivatives. Builds without CUDA link
 // cpu_only.cpp, where nothing is supported.
 namespace cuda {
