@@ -18,7 +18,11 @@ ClipEncoderConfig ClipEncoderConfig::from_json(const weights::JsonObject& json,
   c.num_hidden_layers = json.get("num_hidden_layers", c.num_hidden_layers);
   c.num_attention_heads = json.get("num_attention_heads", c.num_attention_heads);
   c.hidden_act = json.get("hidden_act", c.hidden_act);
-  ops::parse_activation(c.hidden_act);
+  try {
+    ops::parse_activation(c.hidden_act);
+  } catch (const base::Error& error) {
+    throw base::Error(error.status().with_context(json.source() + ": hidden_act"));
+  }
   c.layer_norm_eps = json.get("layer_norm_eps", c.layer_norm_eps);
   if (c.hidden_size <= 0 || c.intermediate_size <= 0 || c.num_hidden_layers <= 0 ||
       c.num_attention_heads <= 0 || c.hidden_size % c.num_attention_heads != 0) {

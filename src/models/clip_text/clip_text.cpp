@@ -38,6 +38,10 @@ ClipText::ClipText(const Scope& scope, const ClipTextConfig& config)
   position_embedding_ =
       embeddings.take("position_embedding.weight", {config.max_position_embeddings, width},
                       Init::normal(kPositionStd));
+  if (config.projection_dim > 0) {
+    projection_.emplace(scope.sub("text_projection"), width, config.projection_dim,
+                        nn::Bias::kNone);
+  }
 }
 
 at::Tensor ClipText::operator()(const at::Tensor& token_ids) const {
@@ -57,7 +61,8 @@ at::Tensor ClipText::pooled(const at::Tensor& hidden, const at::Tensor& token_id
   const at::Tensor end = config_.eos_token_id == kLegacyEos
                              ? token_ids.argmax(1)
                              : (token_ids == config_.eos_token_id).to(at::kInt).argmax(1);
-  return hidden.take_along_dim(end.view({-1, 1, 1}), 1).squeeze(1);
+  const at::Tensor row = hidden.take_along_dim(end.view({-1, 1, 1}), 1).squeeze(1);
+  return projection_ ? (*projection_)(row) : row;
 }
 
 }  // namespace zoetrope::models

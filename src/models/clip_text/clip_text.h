@@ -7,8 +7,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 
 #include "nn/clip_encoder.h"
+#include "nn/linear.h"
 #include "nn/norm.h"
 #include "weights/json_config.h"
 #include "weights/parameters.h"
@@ -21,6 +23,8 @@ struct ClipTextConfig {
   int64_t vocab_size = 49408;
   int64_t max_position_embeddings = 77;
   int64_t eos_token_id = 49407;
+  // Width of the pooled output's projection; 0: the model has none (CLIPTextModel).
+  int64_t projection_dim = 0;
 
   // Throws base::Error(kInvalidArgument), naming the field.
   static ClipTextConfig from_json(const weights::JsonObject& json);
@@ -37,8 +41,8 @@ class ClipText {
   // nothing before it.
   at::Tensor operator()(const at::Tensor& token_ids) const;
 
-  // The row of `hidden` (as returned above for the same ids) at each prompt's end token.
-  // [b, hidden_size]
+  // The row of `hidden` (as returned above for the same ids) at each prompt's end token, projected
+  // if the model has a projection. [b, hidden_size or projection_dim]
   at::Tensor pooled(const at::Tensor& hidden, const at::Tensor& token_ids) const;
 
   const ClipTextConfig& config() const { return config_; }
@@ -49,6 +53,7 @@ class ClipText {
   at::Tensor position_embedding_;  // [max positions, c]
   nn::ClipEncoder encoder_;
   nn::LayerNorm final_norm_;
+  std::optional<nn::Linear> projection_;
 };
 
 }  // namespace zoetrope::models
