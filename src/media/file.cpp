@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
@@ -79,26 +78,23 @@ base::Status write_in_place(const fs::path& path, std::span<const uint8_t> bytes
   return {};
 }
 
-// A new file in `folder` under a short name of our own: a suffix to a long name could exceed the
-// limit of 255 bytes. Not mkostemp, whose files are private: the result is to have the mode that
-// any file of the user has.
-FileDescriptor create_temporary(const fs::path& folder, std::string* name) {
-  static std::atomic<uint32_t> counter = 0;
-  while (true) {
-    *name = (folder / fmt::format(".zoetrope-{}-{}", ::getpid(), counter++)).string();
-    const int fd = ::open(name->c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0 || errno != EEXIST) return FileDescriptor(fd);
-  }
+mode_t creation_mode() {
+  const mode_t mask = ::umask(0);
+  ::umask(mask);
+  return 0666 & ~mask;
 }
 
 base::Status write_and_rename(const fs::path& target, const fs::path& path,
                               std::span<const uint8_t> bytes, const base::CancelToken& cancel) {
-  std::string name;
-  FileDescriptor file = create_temporary(target.parent_path(), &name);
+  // A short name of our own: adding a suffix to a long one could exceed the limit of 255 bytes.
+  std::string pattern = (target.parent_path() / ".zoetrope-XXXXXX").string();
+  FileDescriptor file(::mkostemp(pattern.data(), O_CLOEXEC));
   if (file.get() < 0) return file_error(errno, path);
-  TemporaryName temporary(std::move(name));
+  TemporaryName temporary(pattern);
 
   ZT_RETURN_IF_ERROR(write_all(file.get(), bytes, path, cancel));
+  // mkostemp makes the file private; the result should be as any file the user creates.
+  if (::fchmod(file.get(), creation_mode()) != 0) return file_error(errno, path);
   if (::fsync(file.get()) != 0) return file_error(errno, path);
   if (const int error = file.close()) return file_error(error, path);
   if (cancel.cancelled()) return {StatusCode::kCancelled, path.string() + ": cancelled"};

@@ -4,7 +4,10 @@
 #pragma once
 
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <vector>
+
+#include "weights/json_config.h"
 
 namespace zoetrope::models {
 
@@ -42,6 +45,11 @@ struct AnimateUnetConfig {
   bool image_latents_encoder = true;    // convolutions and temporal attention over image latents
   bool image_embeddings = true;         // context tokens from a CLIP image embedding
   int64_t image_context_size = 32;      // image latents are pooled to this size for context tokens
+
+  // Block types are diffusers' names ("CrossAttnDownBlock3D", ...), the other fields as above.
+  // Throws base::Error naming the field.
+  static AnimateUnetConfig from_json(const weights::JsonObject& json);
+  nlohmann::json to_json() const;
 
   int64_t time_embedding_width() const {
     return time_embed_dim > 0 ? time_embed_dim : 4 * block_out_channels.front();

@@ -1,0 +1,179 @@
+// Properties of the animate U-Net that hold whatever its weights are.
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "models/animate_unet/network.h"
+#include "models/test_support.h"
+#include "nn/attention.h"
+#include "tensor/memory.h"
+#include "weights/random_source.h"
+
+namespace zoetrope::models {
+namespace {
+
+// ---- The context is projected once per clip, not once per frame -------------------------------
+
+struct ContextCase {
+  int64_t clips = 2, frames = 16, pixels = 12, tokens = 40, width = 24, context_width = 20;
+  nn::HeadLayout heads{3, 8};
+  weights::RandomSource source{1, at::kDouble};
+  nn::CrossAttention attention{weights::Scope(source), width, context_width, heads};
+  at::Tensor x = at::randn({clips, frames* pixels, width}, at::kDouble);
+  at::Tensor context = at::randn({clips, tokens, context_width}, at::kDouble);
+
+  at::Tensor repeated_context() const { return context.repeat_interleave(frames, 0); }
+};
+
+TEST(AnimateContext, AfterProjectionEqualsRepeatedBefore) {
+  const ContextCase c;
+  const c10::InferenceMode inference;
+  const at::Tensor once = c.attention(c.x, c.attention.project(c.context));
+  const at::Tensor by_frame = c.x.reshape({c.clips * c.frames, c.pixels, c.width});
+  const at::Tensor repeated = c.attention(by_frame, c.attention.project(c.repeated_context()));
+  EXPECT_LE(relative_error(once, repeated.reshape(once.sizes())), 1e-12);
+}
+
+TEST(AnimateContext, KeysAndValuesTakeMemoryForOneContextAClip) {
+  const ContextCase c;
+  const c10::InferenceMode inference;
+  const auto allocated = [&](const auto& context) {
+    const tensor::AllocationPeak peak;
+    const nn::KeyValue kv = c.attention.project(context());
+    return peak.peak_bytes();
+  };
+  const int64_t once = allocated([&] { return c.context; });
+  const int64_t repeated = allocated([&] { return c.repeated_context(); });
+  const int64_t keys_and_values =
+      2 * c.clips * c.tokens * c.width * static_cast<int64_t>(sizeof(double));
+  EXPECT_GE(once, keys_and_values);
+  EXPECT_LT(once, 2 * keys_and_values);
+  EXPECT_GE(repeated, c.frames * keys_and_values);
+}
+
+// ---- The whole network ------------------------------------------------------------------------
+
+AnimateUnetConfig i2vgen() {
+  AnimateUnetConfig c;
+  c.block_out_channels = {8, 16};
+  c.down_block_has_attention = {true, false};
+  c.up_block_has_attention = {false, true};
+  c.layers_per_block = 1;
+  c.norm_num_groups = 2;
+  c.cross_attention_dim = 12;
+  c.attention_head_dim = 4;
+  return c;
+}
+
+AnimateUnetConfig bundled() {
+  return AnimateUnetConfig::from_json(Fixture("animate_unet/bundled").config());
+}
+
+struct ClipInputs {
+  AnimateUnet::Inputs condition;
+  at::Tensor sample, timestep;
+
+  ClipInputs(const AnimateUnetConfig& c, int64_t batch, at::ScalarType dtype) {
+    const std::vector<int64_t> clip = {batch, 4, 16, 16, c.in_channels};
+    condition = {.text = at::randn({batch, 6, c.cross_attention_dim}).to(dtype),
+                 .image_latents = at::randn(clip).to(dtype),
+                 .image_embeddings = at::randn({batch, c.cross_attention_dim}).to(dtype),
+                 .fps = at::arange(batch) * 20 + 8};
+    sample = at::randn(clip).to(dtype);
+    timestep = at::arange(batch) * 300 + 50;
+  }
+  ClipInputs only(int64_t i) const {
+    ClipInputs one = *this;
+    for (at::Tensor* t :
+         {&one.condition.text, &one.condition.image_latents, &one.condition.image_embeddings,
+          &one.condition.fps, &one.sample, &one.timestep}) {
+      *t = t->narrow(0, i, 1);
+    }
+    return one;
+  }
+  at::Tensor predict(const AnimateUnet& unet) const {
+    return unet.forward(sample, timestep, unet.condition(condition));
+  }
+};
+
+class AnimateUnetVariant : public testing::TestWithParam<AnimateUnetConfig (*)()> {};
+
+TEST_P(AnimateUnetVariant, GradientsReachEveryParameter) {
+  TrainedSource source;
+  const AnimateUnetConfig config = GetParam()();
+  const AnimateUnet unet(config, weights::Scope(source));
+  ClipInputs(config, 2, at::kFloat).predict(unet).square().mean().backward();
+  source.expect_gradients();
+}
+
+TEST_P(AnimateUnetVariant, ABatchChangesNoClip) {
+  // bf16, what a CPU runs by default, gives equal bytes. MKL's fp32 products round differently for
+  // other numbers of rows, so there the promise is a tolerance.
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    TrainedSource source(dtype);
+    const AnimateUnetConfig config = GetParam()();
+    const AnimateUnet unet(config, weights::Scope(source));
+    const c10::InferenceMode inference;
+    const ClipInputs three(config, 3, dtype);
+    const at::Tensor together = three.predict(unet);
+    for (int64_t i = 0; i < 3; ++i) {
+      const at::Tensor alone = three.only(i).predict(unet);
+      const at::Tensor among = together.narrow(0, i, 1);
+      if (dtype == at::kFloat) {
+        EXPECT_LE(relative_error(alone, among), kFp32Tolerance) << i;
+      } else {
+        EXPECT_TRUE(at::equal(alone, among)) << i;
+      }
+    }
+  }
+}
+
+std::string variant_name(const testing::TestParamInfo<AnimateUnetConfig (*)()>& info) {
+  return info.index == 0 ? "i2vgen" : "bundled";
+}
+
+INSTANTIATE_TEST_SUITE_P(All, AnimateUnetVariant, testing::Values(&i2vgen, &bundled), variant_name);
+
+TEST(AnimateUnetConfig, SurvivesTheWayThroughJson) {
+  for (const auto& config : {i2vgen(), bundled()}) {
+    const auto json = config.to_json();
+    EXPECT_EQ(AnimateUnetConfig::from_json(json_object(json)).to_json(), json);
+  }
+  EXPECT_TRUE(bundled().first_frame_keys);
+  EXPECT_EQ(bundled().latent_fold, 2);
+}
+
+TEST(AnimateUnetConfig, RefusalsNameTheField) {
+  const nlohmann::json bad[] = {{{"in_channels", 0}},
+                                {{"layers_per_block", 0}},
+                                {{"norm_num_groups", 3}},
+                                {{"attention_head_dim", 5}},
+                                {{"block_out_channels", nlohmann::json::array()}},
+                                {{"down_block_types", {"DownBlock3D"}}},
+                                {{"up_block_types", {"UpBlock2D", "UpBlock2D"}}},
+                                {{"cross_attention_dim", -1}},
+                                {{"latent_fold", 0}},
+                                {{"position_frames", -2}},
+                                {{"temporal_conv_layers", 0}},
+                                {{"image_context_size", 0}}};
+  for (const auto& changes : bad) {
+    nlohmann::json json = i2vgen().to_json();
+    json.update(changes);
+    try {
+      AnimateUnetConfig::from_json(json_object(json));
+      ADD_FAILURE() << changes;
+    } catch (const base::Error& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr(changes.begin().key()));
+      EXPECT_THAT(error.what(), testing::StartsWith("config.json: "));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace zoetrope::models
