@@ -47,7 +47,6 @@ bool on_cpu_without_grad(const GegluProblem& problem) {
 
 Ladder<GegluProblem> geglu_ladder("geglu", {{"cuda", cuda::supports, cuda::geglu},
                                             {"avx512", avx512::supports, avx512::geglu},
-                                            {"avx512", avx512::supports, avx512::geglu},
                                             {"aten", always, geglu_aten},
                                             {"reference", on_cpu_without_grad, reference::geglu}});
 

@@ -47,7 +47,6 @@ Ladder<AttentionProblem> attention_ladder("attention",
 Ladder<TemporalAttentionProblem> temporal_ladder(
     "temporal_attention", {{"cuda", cuda::supports, cuda::temporal_attention},
                            {"avx512", avx512::supports, avx512::temporal_attention},
-                           {"avx512", avx512::supports, avx512::temporal_attention},
                            {"aten", always, temporal_attention_aten},
                            {"reference", on_cpu_without_grad, reference::temporal_attention}});
 

@@ -37,14 +37,12 @@ bool on_cpu_without_grad(const Problem& problem) {
 Ladder<GroupNormProblem> group_norm_ladder("group_norm",
                                            {{"cuda", cuda::supports, cuda::group_norm},
                                             {"avx512", avx512::supports, avx512::group_norm},
-                                            {"avx512", avx512::supports, avx512::group_norm},
                                             {"aten", always, group_norm_aten},
                                             {"reference", on_cpu_without_grad,
                                              reference::group_norm}});
 
 Ladder<LayerNormProblem> layer_norm_ladder("layer_norm",
                                            {{"cuda", cuda::supports, cuda::layer_norm},
-                                            {"avx512", avx512::supports, avx512::layer_norm},
                                             {"avx512", avx512::supports, avx512::layer_norm},
                                             {"aten", always, layer_norm_aten},
                                             {"reference", on_cpu_without_grad,

@@ -29,15 +29,46 @@ struct Scratch {
         weights(reinterpret_cast<bf16*>(scores + kRows * keys_count)) {}
 };
 
+// Transposes a 16 x 16 square of 32-bit elements.
+void transpose(__m512i (&r)[16]) {
+  __m512i t[16];
+  for (int i = 0; i < 16; i += 2) {
+    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
+    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
+  }
+  for (int i = 0; i < 16; i += 4) {
+    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
+    r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
+    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
+    r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
+  }
+  // Now r[4 a + b] holds, in its quarter q, column 4 q + b of rows 4 a .. 4 a + 3.
+  for (int b = 0; b < 4; ++b) {
+    t[b] = _mm512_shuffle_i32x4(r[b], r[4 + b], 0x88);
+    t[4 + b] = _mm512_shuffle_i32x4(r[b], r[4 + b], 0xdd);
+    t[8 + b] = _mm512_shuffle_i32x4(r[8 + b], r[12 + b], 0x88);
+    t[12 + b] = _mm512_shuffle_i32x4(r[8 + b], r[12 + b], 0xdd);
+  }
+  for (int b = 0; b < 4; ++b) {
+    r[b] = _mm512_shuffle_i32x4(t[b], t[8 + b], 0x88);
+    r[8 + b] = _mm512_shuffle_i32x4(t[b], t[8 + b], 0xdd);
+    r[4 + b] = _mm512_shuffle_i32x4(t[4 + b], t[12 + b], 0x88);
+    r[12 + b] = _mm512_shuffle_i32x4(t[4 + b], t[12 + b], 0xdd);
+  }
+}
+
+// A pair of bf16 travels as one 32-bit element.
 void pack_keys(const AttentionHead& p, bf16* keys) {
-  const int64_t pairs = p.d / 2;
-  uint32_t* out = reinterpret_cast<uint32_t*>(keys);
-  for (int64_t j = 0; j < padded(p.nk); ++j) {
-    uint32_t* column = out + j / 16 * pairs * 16 + j % 16;
-    for (int64_t t = 0; t < pairs; ++t) {
-      uint32_t pair = 0;
-      if (j < p.nk) __builtin_memcpy(&pair, p.k + j * p.k_stride + 2 * t, sizeof(pair));
-      column[t * 16] = pair;
+  for (int64_t j = 0; j < padded(p.nk); j += 16) {
+    for (int64_t d = 0; d < p.d; d += 32) {
+      __m512i rows[16];
+      for (int64_t i = 0; i < 16; ++i) {
+        rows[i] = j + i < p.nk ? _mm512_loadu_si512(p.k + (j + i) * p.k_stride + d)
+                               : _mm512_setzero_si512();
+      }
+      transpose(rows);
+      bf16* out = keys + j * p.d + d * 16;
+      for (int i = 0; i < 16; ++i) _mm512_storeu_si512(out + 32 * i, rows[i]);
     }
   }
 }
@@ -129,7 +160,9 @@ void load_queries(const AttentionHead& p, int64_t first, int64_t rows, bf16* que
   for (int64_t r = 0; r < kRows; ++r) {
     // Rows beyond the last repeat it; their results are not written.
     const bf16* from = p.q + (first + (r < rows ? r : rows - 1)) * p.q_stride;
-    __builtin_memcpy(queries + r * p.d, from, static_cast<size_t>(p.d) * sizeof(bf16));
+    for (int64_t d = 0; d < p.d; d += 32) {
+      _mm512_storeu_si512(queries + r * p.d + d, _mm512_loadu_si512(from + d));
+    }
   }
 }
 
