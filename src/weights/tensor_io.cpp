@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -28,6 +29,13 @@ constexpr std::array kPairs = {
     std::pair{ElementType::kF64, at::kDouble},
     std::pair{ElementType::kI64, at::kLong},
 };
+
+std::optional<ElementType> element_type_of(at::ScalarType type) {
+  for (const auto& [element_type, scalar_type] : kPairs) {
+    if (scalar_type == type) return element_type;
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -63,16 +71,14 @@ base::Status save_tensors(const std::string& path, const ParameterMap& tensors,
   std::vector<at::Tensor> plain;  // owns the bytes that the entries point to
   std::vector<TensorEntry> entries;
   for (const auto& [name, tensor] : tensors) {
-    const auto* pair = std::find_if(kPairs.begin(), kPairs.end(), [&](const auto& p) {
-      return p.second == tensor.scalar_type();
-    });
-    if (pair == kPairs.end()) {
+    const auto type = element_type_of(tensor.scalar_type());
+    if (!type) {
       return base::invalid_argument(path + ": tensor " + in_quotes(name) + ": dtype " +
                                     toString(tensor.scalar_type()) + " has no safetensors form");
     }
     plain.push_back(tensor.detach().to(at::kCPU).contiguous());
     entries.push_back({name,
-                       pair->first,
+                       *type,
                        plain.back().sizes().vec(),
                        {static_cast<const std::byte*>(plain.back().const_data_ptr()),
                         static_cast<std::size_t>(plain.back().nbytes())}});
