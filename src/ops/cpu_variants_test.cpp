@@ -15,7 +15,9 @@
 #include "kernels/common/cpu_features.h"
 #include "ops/activation.h"
 #include "ops/attention.h"
+#include "ops/conv.h"
 #include "ops/ladder.h"
+#include "ops/linear.h"
 #include "ops/norm.h"
 
 namespace zoetrope::ops {
@@ -77,6 +79,18 @@ Case layer_norm_case(int64_t rows, int64_t c) {
 Case geglu_case(int64_t rows, int64_t c) {
   const Inputs in = {random({rows, 2 * c}) * 2};
   return {"geglu", sizes_of(in), in, [](const Inputs& t) { return geglu(t[0]); }};
+}
+
+Case linear_case(int64_t rows, int64_t in, int64_t out, bool bias) {
+  Inputs inputs = {random({2, rows, in}), random({out, in}) / std::sqrt(static_cast<double>(in))};
+  if (bias) inputs.push_back(random({out}));
+  return {"linear", sizes_of(inputs), inputs,
+          [](const Inputs& t) { return linear(t[0], t[1], t.size() > 2 ? t[2] : Tensor()); }};
+}
+
+std::vector<Case> linear_cases() {
+  return {linear_case(1, 1, 1, true), linear_case(7, 33, 5, false),
+          linear_case(300, 128, 96, true)};
 }
 
 std::vector<Case> cases() {
@@ -149,6 +163,26 @@ TEST_F(CpuVariants, AtenAgreesWithTheReference) {
   }
 }
 
+TEST_F(CpuVariants, LinearAgreesWithTheReference) {
+  for (Case& c : linear_cases()) {
+    SCOPED_TRACE(c.label);
+    for (const char* variant : {"aten", "onednn"}) {
+      SCOPED_TRACE(variant);
+      Case single = c;
+      round_inputs(single, at::kFloat);
+      EXPECT_LE(relative_l2(evaluate(single, variant, at::kFloat),
+                            evaluate(single, "reference", at::kDouble)),
+                1e-5);
+      if (!kernels::has_avx512_bf16()) continue;
+      round_inputs(c, at::kBFloat16);
+      const Tensor want = evaluate(c, "reference", at::kDouble);
+      EXPECT_LE(
+          relative_l2(evaluate(c, variant, at::kBFloat16), want),
+          2 * relative_l2(want.to(at::kBFloat16).to(at::kDouble), want) + std::ldexp(1.0, -9));
+    }
+  }
+}
+
 TEST_F(Avx512Variants, AgreeWithTheReference) {
   for (Case& c : cases()) {
     SCOPED_TRACE(c.op + " " + c.label);
@@ -184,6 +218,21 @@ TEST_F(Avx512Variants, ASampleIsTheSameAloneAndInABatch) {
     }
     EXPECT_TRUE(at::equal(evaluate(c, "avx512", at::kBFloat16)[1],
                           evaluate(alone, "avx512", at::kBFloat16)[0]));
+  }
+}
+
+// oneDNN picks its kernels by size: a clip must not notice the clips beside it.
+TEST_F(CpuVariants, LinearAndConvolutionDoNotNoticeTheBatch) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    if (dtype == at::kBFloat16 && !kernels::has_avx512_bf16()) continue;
+    const Tensor x = random({3, 4096, 128}).to(dtype);
+    const Tensor w = random({384, 128}).to(dtype), b = random({384}).to(dtype);
+    EXPECT_TRUE(at::equal(linear(x, w, b)[1], linear(x.slice(0, 1, 2).clone(), w, b)[0]));
+    const Tensor images = x.view({48, 16, 16, 128});
+    const Tensor kernel = random({64, 128, 3, 3}).to(dtype);
+    const ConvGeometry geometry{{1, 1}, {1, 1}};
+    EXPECT_TRUE(at::equal(conv2d(images, kernel, {}, geometry).slice(0, 16, 32),
+                          conv2d(images.slice(0, 16, 32).clone(), kernel, {}, geometry)));
   }
 }
 

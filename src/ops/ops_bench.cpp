@@ -78,6 +78,18 @@ void add_attention() {
       [=] { return temporal_attention(qkv); });
 }
 
+void add_linear() {
+  for (const auto& [in, out] : {std::pair{128, 384}, {128, 128}, {128, 512}, {256, 128}}) {
+    for (const at::ScalarType dtype : {at::kBFloat16, at::kFloat}) {
+      const Tensor x = random({4096, in}).to(dtype), w = random({out, in}).to(dtype);
+      const Tensor b = random({out}).to(dtype);
+      add("linear", {"onednn", "aten"},
+          std::string(at::toString(dtype)) + "_" + std::to_string(in) + "->" + std::to_string(out),
+          2.0 * 4096 * in * out, 0, [=] { return linear(x, w, b); });
+    }
+  }
+}
+
 }  // namespace
 }  // namespace zoetrope::ops
 
@@ -85,6 +97,7 @@ int main(int argc, char** argv) {
   benchmark::Initialize(&argc, argv);
   zoetrope::ops::add_pointwise();
   zoetrope::ops::add_attention();
+  zoetrope::ops::add_linear();
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

@@ -26,6 +26,13 @@ struct GegluProblem {
   bool grad() const;
 };
 
+struct LinearProblem {
+  const at::Tensor& x;
+  const at::Tensor& weight;
+  const at::Tensor& bias;
+  bool grad() const;
+};
+
 struct AttentionProblem {
   const at::Tensor& q;
   const at::Tensor& k;
@@ -46,6 +53,7 @@ namespace reference {
 at::Tensor group_norm(const GroupNormProblem& problem);
 at::Tensor layer_norm(const LayerNormProblem& problem);
 at::Tensor geglu(const GegluProblem& problem);
+at::Tensor linear(const LinearProblem& problem);
 at::Tensor attention(const AttentionProblem& problem);
 at::Tensor temporal_attention(const TemporalAttentionProblem& problem);
 }  // namespace reference

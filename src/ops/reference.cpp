@@ -113,6 +113,22 @@ at::Tensor geglu(const GegluProblem& problem) {
   return y.to(problem.x.scalar_type());
 }
 
+at::Tensor linear(const LinearProblem& problem) {
+  const at::Tensor x = widen(problem.x), weight = widen(problem.weight);
+  const at::Tensor bias = problem.bias.defined() ? widen(problem.bias) : problem.bias;
+  const int64_t out = weight.size(0), in = weight.size(1), rows = x.numel() / in;
+  auto sizes = x.sizes().vec();
+  sizes.back() = out;
+  at::Tensor y = at::empty(sizes, x.options());
+  for (int64_t i = 0; i < rows * out; ++i) {
+    double sum = bias.defined() ? data(bias)[i % out] : 0;
+    for (int64_t e = 0; e < in; ++e)
+      sum += data(x)[i / out * in + e] * data(weight)[i % out * in + e];
+    y.data_ptr<double>()[i] = sum;
+  }
+  return y.to(problem.x.scalar_type());
+}
+
 at::Tensor attention(const AttentionProblem& problem) {
   const at::Tensor q = widen(problem.q), k = widen(problem.k), v = widen(problem.v);
   const int64_t b = q.size(0), nq = q.size(1), heads = q.size(2), d = q.size(3), nk = k.size(1);
