@@ -239,6 +239,7 @@ Grid make_flow_grid(const FlowSchedule& schedule, FlowNodes nodes, std::optional
 Grid make_lambda_grid(const std::vector<double>& lambdas) {
   base::require(lambdas.size() >= 2, "a grid needs two levels");
   std::vector<Node> nodes;
+  nodes.reserve(lambdas.size());
   for (const double lambda : lambdas) nodes.push_back({lambda, level_from_lambda(lambda)});
   return chain(nodes);
 }
