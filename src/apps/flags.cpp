@@ -9,6 +9,8 @@
 #include <string_view>
 
 #include "apps/exit_code.h"
+#include "apps/model_folder.h"
+#include "engine/api/memory_size.h"
 
 namespace zoetrope::apps {
 namespace {
@@ -59,6 +61,18 @@ std::string unknown_word(const std::vector<std::string>& known, bool or_command,
   return {};
 }
 
+// Of the right form; whether the machine has it is the engine's to say.
+CLI::Validator device_name() {
+  return CLI::Validator(
+      [](const std::string& text) -> std::string {
+        const bool numbered = text.starts_with("cuda:") && text.size() > 5 &&
+                              text.find_first_not_of("0123456789", 5) == std::string::npos;
+        if (text == "auto" || text == "cpu" || text == "cuda" || numbered) return {};
+        return "'" + text + "' is not auto, cpu, cuda or cuda:N";
+      },
+      "");
+}
+
 // Messages of the library may span lines; a person gets the first.
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
 
@@ -105,12 +119,14 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       ->group("Model");
   command.add_option("--device", flags.device, "auto, cpu, cuda or cuda:N")
       ->type_name("NAME")
+      ->check(device_name(), "")
       ->capture_default_str()
       ->group("Model");
   command
       .add_option("--dtype", flags.dtype,
                   "auto, fp32, bf16 or fp16; auto is bf16 where the machine has it")
       ->type_name("TYPE")
+      ->check(CLI::IsMember({"auto", "fp32", "bf16", "fp16"}))
       ->capture_default_str()
       ->group("Model");
   command.add_option("--threads", flags.threads, "CPU threads (default: one a core)")
@@ -122,6 +138,21 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
                   "Refuse work predicted to need more, like 900M or 2G (default: what is free)")
       ->type_name("SIZE")
       ->group("Model");
+}
+
+base::Result<engine::EngineOptions> engine_options(const ModelFlags& flags) {
+  engine::EngineOptions options{
+      .device = flags.device, .dtype = flags.dtype, .threads = flags.threads};
+  if (!flags.memory.empty()) {
+    ZT_ASSIGN_OR_RETURN(options.memory_limit_bytes, engine::parse_bytes(flags.memory));
+  }
+  return options;
+}
+
+base::Result<std::unique_ptr<engine::Engine>> open_engine(const ModelFlags& flags,
+                                                          const engine::EngineOptions& options) {
+  ZT_ASSIGN_OR_RETURN(const std::filesystem::path folder, find_model(flags.model));
+  return engine::Engine::open(folder, options);
 }
 
 }  // namespace zoetrope::apps

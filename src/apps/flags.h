@@ -1,8 +1,13 @@
 // What commands share about flags: common options, and errors of usage with a hint.
 #pragma once
 
+#include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
+
+#include "base/result.h"
+#include "engine/api/engine.h"
 
 namespace CLI {
 class App;
@@ -28,5 +33,10 @@ struct ModelFlags {
   std::string memory;  // "900M"; empty: what the machine has
 };
 void add_model_flags(CLI::App& command, ModelFlags& flags);
+
+// kInvalidArgument for a flag that cannot be right whatever the machine.
+base::Result<engine::EngineOptions> engine_options(const ModelFlags& flags);
+base::Result<std::unique_ptr<engine::Engine>> open_engine(const ModelFlags& flags,
+                                                          const engine::EngineOptions& options);
 
 }  // namespace zoetrope::apps

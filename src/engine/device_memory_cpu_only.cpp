@@ -1,0 +1,10 @@
+#include "base/status.h"
+#include "engine/device_memory.h"
+
+namespace zoetrope::engine {
+
+int64_t free_device_bytes(at::Device) {
+  throw base::Error(base::StatusCode::kFailedPrecondition, "this build is for the CPU only");
+}
+
+}  // namespace zoetrope::engine

@@ -1,0 +1,236 @@
+// The engine: one model on one device, requests in, clips out.
+#include "engine/api/engine.h"
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <c10/core/GradMode.h>
+#include <fmt/format.h>
+
+#include <chrono>
+#include <mutex>
+
+#include "engine/api/memory_size.h"
+#include "engine/boundary.h"
+#include "engine/device_memory.h"
+#include "engine/dump.h"
+#include "engine/memory_plan.h"
+#include "engine/model_defaults.h"
+#include "engine/step_loop.h"
+#include "media/resize.h"
+#include "pipeline/picture.h"
+#include "pipeline/roles.h"
+#include "tensor/device.h"
+#include "tensor/memory.h"
+#include "tensor/noise.h"
+
+namespace zoetrope::engine {
+namespace {
+
+using base::Result;
+using base::Status;
+using pipeline::Bundle;
+using pipeline::BundleMap;
+
+constexpr uint64_t kNoiseStream = 0;
+
+// The process with its libraries loaded and their thread pools and caches in use, without a model.
+// Measured on a two-core machine with LibTorch 2.11; the CUDA libraries add theirs.
+constexpr int64_t kFixedBytesCpu = int64_t{330} << 20;
+
+std::string dtype_name(at::ScalarType dtype) {
+  return dtype == at::kFloat ? "fp32" : dtype == at::kHalf ? "fp16" : "bf16";
+}
+
+int64_t free_bytes(at::Device device) {
+  return device.is_cuda() ? free_device_bytes(device) : available_memory_bytes();
+}
+
+class TorchEngine final : public Engine {
+ public:
+  TorchEngine(pipeline::Components components, ModelDefaults defaults, MemoryPlan base_plan,
+              int max_batch)
+      : components_(std::move(components)),
+        defaults_(std::move(defaults)),
+        base_plan_(base_plan),
+        loop_(components_, max_batch) {}
+
+  const ModelDefaults& defaults() const override { return defaults_; }
+  std::string device() const override { return components_.device.str(); }
+  std::string dtype() const override { return dtype_name(components_.dtype); }
+
+  MemoryPlan plan(const ResolvedRequest& request) const override {
+    MemoryPlan plan = base_plan_;
+    plan.peak_bytes =
+        plan.fixed_bytes + plan.weight_bytes +
+        predicted_activation_bytes(
+            {.unet = components_.unet.config(),
+             .vae = components_.vae.config(),
+             .branches = defaults_.three_way_guidance ? 3 : 2,
+             .frames = request.num_frames,
+             .width = defaults_.width,
+             .height = defaults_.height,
+             .element_bytes = static_cast<int64_t>(c10::elementSize(components_.dtype))});
+    return plan;
+  }
+
+  Result<ClipResult> generate(const Request& request, const Watch& watch) override {
+    return guarded([&]() -> Result<ClipResult> {
+      Request cleaned = request;
+      int replaced = 0;
+      cleaned.prompt = sanitise_utf8(request.prompt, replaced);
+      ZT_ASSIGN_OR_RETURN(const ResolvedRequest resolved, resolve(std::move(cleaned), defaults_));
+      const MemoryPlan memory = plan(resolved);
+      if (!memory.fits()) return does_not_fit(memory);
+      if (!resolved.dump_folder.empty()) ZT_RETURN_IF_ERROR(prepare_dump(resolved.dump_folder));
+      ClipResult clip = run(resolved, watch);
+      if (replaced > 0) {
+        clip.warnings.push_back(
+            fmt::format("prompt: {} bytes are not UTF-8 and were replaced", replaced));
+      }
+      return clip;
+    });
+  }
+
+  static Status does_not_fit(const MemoryPlan& plan) {
+    return base::resource_exhausted(
+        fmt::format("memory: this needs about {} MiB (weights {} MiB), {} MiB may be used",
+                    plan.peak_bytes >> 20, plan.weight_bytes >> 20, plan.limit_bytes >> 20));
+  }
+
+ private:
+  ClipResult run(const ResolvedRequest& request, const Watch& watch) {
+    const auto begin = std::chrono::steady_clock::now();
+    const at::Tensor noise = noise_of(request);
+    pipeline::GraphResult result =
+        pipeline::run(components_.recipe->graph, pipeline::make_roles(components_, hooks_of(watch)),
+                      inputs_of(request, noise), context_of(watch));
+    if (!request.dump_folder.empty()) {
+      const Status dumped = write_dump(request.dump_folder, request, noise, result.outputs);
+      if (!dumped.ok()) throw base::Error(dumped);
+    }
+    ClipResult clip = clip_of(request, result);
+    const std::chrono::duration<double> total = std::chrono::steady_clock::now() - begin;
+    clip.timings.push_back({"total", total.count()});
+    return clip;
+  }
+
+  at::Tensor noise_of(const ResolvedRequest& request) const {
+    const std::vector<int64_t> shape =
+        pipeline::latent_shape(components_, request.num_frames, defaults_.width, defaults_.height);
+    if (!request.latents_file.empty()) return read_noise(request.latents_file, shape);
+    return tensor::gaussian_noise(shape, request.seed, kNoiseStream, 0, at::kCPU);
+  }
+
+  BundleMap inputs_of(const ResolvedRequest& request, const at::Tensor& noise) const {
+    BundleMap inputs;
+    inputs["prompt"].facts = {{"text", request.prompt}};
+    inputs["picture"].tensors["pixels"] = pipeline::to_pixels(request.picture);
+    inputs["picture"].facts = {{"num_frames", request.num_frames},
+                               {"width", defaults_.width},
+                               {"height", defaults_.height}};
+    inputs["noise"].tensors["noise"] = noise;
+    inputs["noise"].facts = {{"steps", request.steps},
+                             {"image_guidance", request.image_guidance},
+                             {"text_guidance", request.text_guidance},
+                             {"motion", request.motion},
+                             {"fps", static_cast<double>(request.fps)},
+                             {"keep_trajectory", !request.dump_folder.empty()}};
+    return inputs;
+  }
+
+  pipeline::DenoiseHooks hooks_of(const Watch& watch) {
+    pipeline::DenoiseHooks hooks;
+    hooks.drive = [this](pipeline::DenoiseSession& session) { loop_.run(session); };
+    if (watch.preview) {
+      hooks.preview = [show = watch.preview](const at::Tensor& frames) {
+        show(pipeline::to_image(at::cat(frames.unbind(0), 1)));  // side by side
+      };
+    }
+    return hooks;
+  }
+
+  // Roles run on several threads; the caller's sink sees one call at a time.
+  static pipeline::RunContext context_of(const Watch& watch) {
+    pipeline::RunContext context{nullptr, watch.cancel};
+    if (watch.progress) {
+      context.progress = [sink = watch.progress,
+                          mutex = std::make_shared<std::mutex>()](const base::Progress& progress) {
+        const std::lock_guard lock(*mutex);
+        sink(progress);
+      };
+    }
+    return context;
+  }
+
+  ClipResult clip_of(const ResolvedRequest& request, const pipeline::GraphResult& result) const {
+    ClipResult clip;
+    clip.fps = request.fps;
+    clip.seed = request.seed;
+    clip.steps = request.steps;
+    for (const at::Tensor& pixels : result.outputs.at("frames").tensor("frames").unbind(0)) {
+      media::Image frame = pipeline::to_image(pixels);
+      const bool as_is = frame.width == request.width && frame.height == request.height;
+      clip.frames.push_back(as_is ? std::move(frame)
+                                  : media::resize(frame, request.width, request.height));
+    }
+    for (const pipeline::RoleTiming& timing : result.timings) {
+      clip.timings.push_back({timing.role, timing.seconds});
+    }
+    const Bundle& text = result.outputs.at("text");
+    if (text.fact<bool>("truncated")) {
+      clip.warnings.push_back(fmt::format(
+          "prompt: only the first {} tokens count, the rest was cut", text.fact<int>("tokens")));
+    }
+    clip.peak_memory_bytes = components_.device.is_cuda()
+                                 ? tensor::peak_cuda_bytes(components_.device)
+                                 : tensor::peak_process_bytes();
+    return clip;
+  }
+
+  pipeline::Components components_;
+  ModelDefaults defaults_;
+  MemoryPlan base_plan_;
+  StepLoop loop_;  // last: its thread uses what stands above
+};
+
+Status check_options(const EngineOptions& options) {
+  if (options.threads < 0 || options.threads > 1024) {
+    return base::invalid_argument("threads: must lie between 1 and 1024");
+  }
+  if (options.max_batch < 1 || options.max_batch > 64) {
+    return base::invalid_argument("max_batch: must lie between 1 and 64");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& model_folder,
+                                             const EngineOptions& options) {
+  return guarded([&]() -> Result<std::unique_ptr<Engine>> {
+    ZT_RETURN_IF_ERROR(check_options(options));
+    ZT_ASSIGN_OR_RETURN(const at::Device device, tensor::parse_device(options.device));
+    at::ScalarType dtype = tensor::default_dtype(device);
+    if (options.dtype != "auto") {
+      ZT_ASSIGN_OR_RETURN(dtype, tensor::parse_dtype(options.dtype));
+    }
+    if (options.threads > 0) at::set_num_threads(options.threads);
+
+    const pipeline::ModelIndex index = pipeline::read_model_index(model_folder);
+    MemoryPlan plan;
+    plan.weight_bytes = pipeline::weight_bytes(index, dtype);
+    plan.fixed_bytes = device.is_cuda() ? 0 : kFixedBytesCpu;
+    plan.peak_bytes = plan.fixed_bytes + plan.weight_bytes;
+    plan.limit_bytes = options.memory_limit_bytes > 0 ? options.memory_limit_bytes
+                                                      : free_bytes(device) + plan.fixed_bytes;
+    if (!plan.fits()) return TorchEngine::does_not_fit(plan);
+
+    const c10::NoGradGuard no_gradients;
+    pipeline::Components components = pipeline::load_components(index, dtype, device);
+    ModelDefaults defaults = model_defaults(index, components);
+    return std::unique_ptr<Engine>(std::make_unique<TorchEngine>(
+        std::move(components), std::move(defaults), plan, options.max_batch));
+  });
+}
+
+}  // namespace zoetrope::engine

@@ -1,0 +1,38 @@
+#include "engine/memory_plan.h"
+
+#include <algorithm>
+
+namespace zoetrope::engine {
+
+int64_t predicted_activation_bytes(const RunShape& shape) {
+  const int64_t down = shape.vae.downscale();
+  const int64_t fold = shape.unet.latent_fold;
+  const auto positions = [&](size_t level) {
+    const int64_t scale = down * fold << level;
+    return std::max<int64_t>(1, shape.height / scale) * std::max<int64_t>(1, shape.width / scale);
+  };
+
+  // U-Net: the skip connections that wait for the way up, and the widest layer's working set: the
+  // residual stream joined with a skip (2c), its normalised copy (2c), a layer's input and output,
+  // and the inner product of the gated feed-forward (3 * multiple * c).
+  const auto& widths = shape.unet.block_out_channels;
+  const int64_t rows = shape.branches * shape.frames;
+  int64_t skips = 0, widest = 0;
+  for (size_t level = 0; level < widths.size(); ++level) {
+    const int64_t plane = rows * positions(level) * widths[level];
+    skips += (shape.unet.layers_per_block + 1) * plane;
+    widest = std::max(widest, plane * (6 + 3 * shape.unet.feed_forward_multiple));
+  }
+  const int64_t unet = skips + widest;
+
+  // Autoencoder: at full size, a resnet's input, its normalised copy, the convolution's output and
+  // the column matrix or reordered copy the convolution library may make.
+  const int64_t vae =
+      shape.decode_chunk * shape.width * shape.height * shape.vae.block_out_channels.front() * 6;
+
+  // Frames in fp32, bytes and as pictures.
+  const int64_t frames = shape.frames * shape.width * shape.height * 3 * 6;
+  return std::max(unet, vae) * shape.element_bytes + frames;
+}
+
+}  // namespace zoetrope::engine

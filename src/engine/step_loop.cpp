@@ -1,0 +1,105 @@
+#include "engine/step_loop.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
+#include "base/status.h"
+
+namespace zoetrope::engine {
+namespace {
+
+constexpr size_t kMaxWaiting = 64;
+
+std::exception_ptr cancelled() {
+  return std::make_exception_ptr(base::Error(base::StatusCode::kCancelled, "cancelled"));
+}
+
+}  // namespace
+
+StepLoop::StepLoop(const pipeline::Components& components, int max_batch)
+    : max_batch_(max_batch),
+      runner_(components.unet, components.dtype, components.device),
+      thread_([this] { work(); }) {}
+
+StepLoop::~StepLoop() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  thread_.join();
+}
+
+void StepLoop::run(pipeline::DenoiseSession& session) {
+  const auto job = std::make_shared<Job>(Job{&session, {}});
+  std::future<void> finished = job->finished.get_future();
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopping_) std::rethrow_exception(cancelled());
+    if (waiting_.size() >= kMaxWaiting) {
+      throw base::Error(base::resource_exhausted("too many requests are waiting"));
+    }
+    waiting_.push_back(job);
+  }
+  wake_.notify_all();
+  finished.get();
+}
+
+void StepLoop::work() {
+  const c10::NoGradGuard no_gradients;
+  while (true) {
+    {
+      std::unique_lock lock(mutex_);
+      if (active_.empty()) wake_.wait(lock, [&] { return stopping_ || !waiting_.empty(); });
+      if (stopping_) {
+        for (const auto& job : active_) fail(*job, cancelled());
+        for (const auto& job : waiting_) fail(*job, cancelled());
+        return;
+      }
+      admit();
+    }
+    drop_cancelled();
+    if (!active_.empty()) step();
+  }
+}
+
+// In order of arrival: a session of another shape is not overtaken, so it waits until the present
+// ones are done and never longer.
+void StepLoop::admit() {
+  while (!waiting_.empty() && active_.size() < static_cast<size_t>(max_batch_)) {
+    const std::shared_ptr<Job>& next = waiting_.front();
+    if (!active_.empty() && !next->session->batches_with(*active_.front()->session)) break;
+    active_.push_back(next);
+    waiting_.pop_front();
+  }
+}
+
+void StepLoop::drop_cancelled() {
+  std::erase_if(active_, [](const std::shared_ptr<Job>& job) {
+    if (!job->session->cancel().cancelled()) return false;
+    fail(*job, cancelled());
+    return true;
+  });
+}
+
+void StepLoop::step() {
+  std::vector<pipeline::DenoiseSession*> sessions;
+  for (const auto& job : active_) sessions.push_back(job->session);
+  try {
+    runner_.step(sessions);
+  } catch (...) {
+    // The sessions' states may be half advanced: none of them can go on.
+    for (const auto& job : active_) fail(*job, std::current_exception());
+    active_.clear();
+    return;
+  }
+  std::erase_if(active_, [](const std::shared_ptr<Job>& job) {
+    if (!job->session->done()) return false;
+    job->finished.set_value();
+    return true;
+  });
+}
+
+}  // namespace zoetrope::engine

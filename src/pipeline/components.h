@@ -1,0 +1,65 @@
+// The parts of a model folder in the diffusers layout, loaded.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "diffusion/scheduler.h"
+#include "models/animate_unet/network.h"
+#include "models/autoencoder_kl/autoencoder_kl.h"
+#include "models/clip_text/clip_text.h"
+#include "models/clip_vision/clip_vision.h"
+#include "models/clip_vision/preprocess.h"
+#include "pipeline/recipe.h"
+#include "weights/clip_tokenizer.h"
+#include "weights/json_config.h"
+
+namespace zoetrope::pipeline {
+
+// model_index.json and the recipe it asks for.
+struct ModelIndex {
+  std::filesystem::path folder;
+  weights::JsonObject json;
+  const Recipe* recipe;
+};
+// Throws base::Error naming the file.
+ModelIndex read_model_index(const std::filesystem::path& folder);
+
+// Immutable after loading; any thread may use it.
+struct Components {
+  const Recipe* recipe;
+  at::Device device;
+  at::ScalarType dtype;
+  weights::ClipTokenizer tokenizer;
+  models::ClipText text_encoder;
+  models::AutoencoderKl vae;
+  models::AnimateUnet unet;
+  std::unique_ptr<const diffusion::Scheduler> scheduler;
+  std::optional<models::ClipVision> image_encoder;  // recipe->image_encoder
+  models::ClipImageStatistics image_statistics;
+};
+
+// Weights are memory-mapped and converted only where dtype or device differ from the file's.
+// Throws base::Error naming the file and the field or parameter at fault.
+Components load_components(const ModelIndex& index, at::ScalarType dtype, at::Device device);
+
+// Bytes the weights will take in `dtype`. Reads file headers only.
+int64_t weight_bytes(const ModelIndex& index, at::ScalarType dtype);
+
+// The weights one component has too many or too few: for `inspect`. Loads nothing to a device.
+struct ComponentCheck {
+  std::string name;        // "unet"
+  int64_t parameters = 0;  // numbers in its tensors
+  int64_t bytes = 0;       // in the file
+  std::vector<std::string> dtypes;
+  std::vector<std::string> unused;
+  std::string problem;  // empty, or the error of loading it
+};
+std::vector<ComponentCheck> check_components(const ModelIndex& index);
+
+}  // namespace zoetrope::pipeline

@@ -1,0 +1,155 @@
+// The roles between conditioning and frames, and the table of all roles.
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+
+#include <algorithm>
+
+#include "base/status.h"
+#include "pipeline/picture.h"
+#include "pipeline/roles.h"
+
+namespace zoetrope::pipeline {
+namespace {
+
+using diffusion::GuidancePlan;
+
+// Frames decoded at a time. On the CPU few, so that the activations stay in the cache and the peak
+// memory low; a GPU wants all of them.
+constexpr int64_t kDecodeChunkCpu = 4;
+constexpr int64_t kDecodeChunkGpu = 16;
+constexpr int64_t kPreviewFrames = 4;
+
+GuidancePlan plan_of(const Components& components, const Bundle& noise) {
+  const double text = noise.fact<double>("text_guidance");
+  if (components.recipe->guidance == Recipe::Guidance::kClassifierFree) {
+    return GuidancePlan::classifier_free(text);
+  }
+  return GuidancePlan::image_and_text(noise.fact<double>("image_guidance"), text);
+}
+
+double rate_of(const Components& components, const Bundle& noise) {
+  return components.recipe->rate_slot == Recipe::RateSlot::kMotion
+             ? motion_rate(noise.fact<double>("motion"))
+             : noise.fact<double>("fps");
+}
+
+// One row for each branch of the plan.
+Conditioning condition_branches(const Components& components, const GuidancePlan& plan,
+                                const Bundle& text, const Bundle& image, const Bundle* embedding,
+                                double rate) {
+  // Plain guidance takes away the text and the image embedding only, as diffusers does.
+  const bool none_has_latents = components.recipe->guidance == Recipe::Guidance::kClassifierFree;
+  const at::Tensor& latents = image.tensor("image_latents");
+  std::vector<at::Tensor> texts, images, embeddings;
+  for (const diffusion::GuidanceBranch& branch : plan.branches()) {
+    const bool full = branch.conditioning == diffusion::Conditioning::kFull;
+    const bool none = branch.conditioning == diffusion::Conditioning::kNone;
+    texts.push_back(text.tensor(full ? "text" : "empty_text"));
+    images.push_back(none && !none_has_latents ? at::zeros_like(latents) : latents);
+    if (embedding == nullptr) continue;
+    const at::Tensor& row = embedding->tensor("image_embeddings");
+    embeddings.push_back(none ? at::zeros_like(row) : row);
+  }
+  const int64_t rows = static_cast<int64_t>(plan.branches().size());
+  return components.unet.condition(
+      {.text = at::cat(texts),
+       .image_latents = at::cat(images),
+       .image_embeddings = embedding == nullptr ? at::Tensor() : at::cat(embeddings),
+       .fps = at::full({rows}, rate, at::TensorOptions(at::kFloat).device(latents.device()))});
+}
+
+// latents [n, h, w, c] as the network knows them -> u8 [n, h', w', 3] on the CPU.
+at::Tensor decode_frames(const Components& components, const at::Tensor& latents) {
+  const at::Tensor input = components.vae.denormalise(latents).to(components.dtype);
+  return to_bytes(components.vae.decode(input)).cpu();
+}
+
+}  // namespace
+
+std::vector<int64_t> latent_shape(const Components& components, int64_t num_frames, int64_t width,
+                                  int64_t height) {
+  const int64_t down = components.vae.config().downscale();
+  return {num_frames, height / down, width / down, components.vae.config().latent_channels};
+}
+
+DenoiseSession make_session(const Components& components, const Bundle& noise, const Bundle& text,
+                            const Bundle& image, const Bundle* embedding, const DenoiseHooks& hooks,
+                            const RunContext& context) {
+  GuidancePlan plan = plan_of(components, noise);
+  Conditioning conditioning =
+      condition_branches(components, plan, text, image, embedding, rate_of(components, noise));
+  DenoiseSession::Setup setup{.conditioning = std::move(conditioning),
+                              .guidance = std::move(plan),
+                              .schedule = components.scheduler->begin(noise.fact<int>("steps")),
+                              .noise = noise.tensor("noise").to(components.device),
+                              .keep_trajectory = noise.fact<bool>("keep_trajectory"),
+                              .progress = context.progress,
+                              .preview = nullptr,
+                              .cancel = context.cancel};
+  if (hooks.preview) {
+    setup.preview = [&components, show = hooks.preview](const at::Tensor& x0) {
+      const int64_t every = std::max<int64_t>(1, x0.size(0) / kPreviewFrames);
+      show(decode_frames(components, x0.slice(0, 0, std::nullopt, every)));
+    };
+  }
+  return DenoiseSession(std::move(setup));
+}
+
+Bundle decode(const Components& components, const Bundle& clip, const Bundle& image,
+              const RunContext& context) {
+  const at::Tensor& latents = clip.tensor("latents");
+  const int64_t frames = latents.size(0);
+  const int64_t chunk = components.device.is_cuda() ? kDecodeChunkGpu : kDecodeChunkCpu;
+  // The first frame is known already; decoding it would be for nothing.
+  int64_t done = components.recipe->keep_first_frame ? 1 : 0;
+  std::vector<at::Tensor> parts;
+  if (done == 1) parts.push_back(image.tensor("first_frame").unsqueeze(0));
+  base::report(context.progress, "decode", done, frames);
+  while (done < frames) {
+    context.cancel.check();
+    const int64_t count = std::min(chunk, frames - done);
+    parts.push_back(decode_frames(components, latents.narrow(0, done, count)));
+    done += count;
+    base::report(context.progress, "decode", done, frames);
+  }
+  Bundle out;
+  out.tensors["frames"] = at::cat(parts);
+  return out;
+}
+
+RoleTable make_roles(const Components& components, DenoiseHooks hooks) {
+  // Gradients are a property of the thread, and every role may run on a thread of its own.
+  const auto without_gradients = [](auto role) -> Role {
+    return [role](std::span<const Bundle> inputs, const RunContext& context) {
+      const c10::NoGradGuard no_gradients;
+      return role(inputs, context);
+    };
+  };
+  return {
+      {"text_encode", without_gradients([&components](auto inputs, const RunContext&) {
+         return text_encode(components, inputs[0]);
+       })},
+      {"image_encode", without_gradients([&components](auto inputs, const RunContext&) {
+         return image_encode(components, inputs[0]);
+       })},
+      {"image_embed", without_gradients([&components](auto inputs, const RunContext&) {
+         return image_embed(components, inputs[0]);
+       })},
+      {"denoise", without_gradients([&components, hooks](auto inputs, const RunContext& context) {
+         DenoiseSession session =
+             make_session(components, inputs[0], inputs[1], inputs[2],
+                          inputs.size() > 3 ? &inputs[3] : nullptr, hooks, context);
+         hooks.drive(session);
+         Bundle out;
+         out.tensors["latents"] = session.latents();
+         if (!session.trajectory().empty()) {
+           out.tensors["trajectory"] = at::stack(session.trajectory());
+         }
+         return out;
+       })},
+      {"decode", without_gradients([&components](auto inputs, const RunContext& context) {
+         return decode(components, inputs[0], inputs[1], context);
+       })}};
+}
+
+}  // namespace zoetrope::pipeline

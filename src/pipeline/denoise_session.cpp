@@ -1,0 +1,45 @@
+#include "pipeline/denoise_session.h"
+
+#include <ATen/ATen.h>
+
+#include <atomic>
+
+#include "base/status.h"
+
+namespace zoetrope::pipeline {
+namespace {
+
+uint64_t next_id() {
+  static std::atomic<uint64_t> last = 0;
+  return ++last;
+}
+
+}  // namespace
+
+DenoiseSession::DenoiseSession(Setup setup)
+    : id_(next_id()),
+      conditioning_(std::move(setup.conditioning)),
+      guidance_(std::move(setup.guidance)),
+      schedule_(std::move(setup.schedule)),
+      latents_(std::move(setup.noise)),
+      keep_trajectory_(setup.keep_trajectory),
+      progress_(std::move(setup.progress)),
+      preview_(std::move(setup.preview)),
+      cancel_(std::move(setup.cancel)) {
+  base::require(latents_.dim() == 4 && latents_.scalar_type() == at::kFloat,
+                "a session starts from fp32 noise [f, h, w, c]");
+  base::require(conditioning_.embedding.size(0) == branches(),
+                "a session needs one row of conditioning for each branch");
+  base::report(progress_, "denoise", 0, steps());
+}
+
+void DenoiseSession::advance(const at::Tensor& output) {
+  const at::Tensor guided = guidance_.combine(output).squeeze(0);
+  if (preview_) preview_(schedule_->predicted_x0(guided, step_, latents_));
+  latents_ = schedule_->step(guided, step_, latents_);
+  ++step_;
+  if (keep_trajectory_) trajectory_.push_back(latents_);
+  base::report(progress_, "denoise", step_, steps());
+}
+
+}  // namespace zoetrope::pipeline

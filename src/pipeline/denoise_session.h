@@ -1,0 +1,74 @@
+// DenoiseSession: one request on its way from noise to latents. It owns all that belongs to the
+// request alone: its latents, conditioning and scheduler state; the network is shared.
+//
+// Advanced by StepRunner::step, by one thread at a time.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/cancel.h"
+#include "base/progress.h"
+#include "diffusion/guidance.h"
+#include "diffusion/scheduler.h"
+#include "pipeline/conditioning.h"
+
+namespace zoetrope::pipeline {
+
+class DenoiseSession {
+ public:
+  struct Setup {
+    Conditioning conditioning;  // one row for each branch of `guidance`, in its order
+    diffusion::GuidancePlan guidance;
+    std::unique_ptr<diffusion::SchedulerState> schedule;
+    at::Tensor noise;              // [f, h, w, c] fp32, standard normal
+    bool keep_trajectory = false;  // remember the latents after every step
+    base::ProgressSink progress;   // told of every step, under the name "denoise"
+    std::function<void(const at::Tensor& x0)>
+        preview;  // the estimate after every step; may be empty
+    base::CancelToken cancel;
+  };
+  explicit DenoiseSession(Setup setup);
+
+  bool done() const { return step_ == schedule_->steps(); }
+  int step() const { return step_; }
+  int steps() const { return schedule_->steps(); }
+  int64_t branches() const { return static_cast<int64_t>(guidance_.branches().size()); }
+  const base::CancelToken& cancel() const { return cancel_; }
+
+  // [f, h, w, c] fp32: noise at first, clean once done().
+  const at::Tensor& latents() const { return latents_; }
+  const std::vector<at::Tensor>& trajectory() const { return trajectory_; }
+  const Conditioning& conditioning() const { return conditioning_; }
+  // Unlike that of any other session of the process.
+  uint64_t id() const { return id_; }
+
+  // Sessions whose samples and conditioning can stand in one batch.
+  bool batches_with(const DenoiseSession& other) const {
+    return latents_.sizes() == other.latents_.sizes();
+  }
+
+  // For StepRunner. What the network is told at the present step.
+  double timestep() const { return schedule_->timestep(step_); }
+  // Takes the present step. output [branches, f, h, w, c]: the network's, any floating dtype.
+  void advance(const at::Tensor& output);
+
+ private:
+  uint64_t id_;
+  Conditioning conditioning_;
+  diffusion::GuidancePlan guidance_;
+  std::unique_ptr<diffusion::SchedulerState> schedule_;
+  at::Tensor latents_;
+  bool keep_trajectory_;
+  std::vector<at::Tensor> trajectory_;
+  base::ProgressSink progress_;
+  std::function<void(const at::Tensor&)> preview_;
+  base::CancelToken cancel_;
+  int step_ = 0;
+};
+
+}  // namespace zoetrope::pipeline

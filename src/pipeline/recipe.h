@@ -1,0 +1,58 @@
+// Recipe: what distinguishes one supported pipeline from another, as data: its graph of roles and
+// the choices the role functions read. Found by `_class_name` of model_index.json.
+//
+// Bundles on the edges (shapes without a batch dimension belong to one request):
+//   prompt   text: the prompt
+//   picture  pixels u8 [h, w, 3]; num_frames
+//   noise    noise fp32 [f, h, w, c]; steps, image_guidance, text_guidance, motion, fps,
+//            keep_trajectory
+//   text     text and empty_text [1, n, c]; tokens, truncated
+//   image    image_latents [1, f, h, w, c], first_frame u8 [h, w, 3]
+//   embedding  image_embeddings [1, c]
+//   clip     latents fp32 [f, h, w, c] and, if asked for, trajectory [steps, f, h, w, c]
+//   frames   frames u8 [f, h, w, 3]
+#pragma once
+
+#include <string>
+
+#include "pipeline/graph.h"
+
+namespace zoetrope::pipeline {
+
+struct Recipe {
+  enum class Guidance { kImageAndText, kClassifierFree };
+  enum class PictureFit {
+    kPadded,       // whole picture, padded with its own background colour
+    kCroppedWide,  // the middle of the picture fills the frame
+  };
+  enum class FrameCondition {
+    kRepeated,      // every frame gets the picture's latents
+    kPositionMask,  // the first frame does; frame i gets the constant i / (frames - 1)
+  };
+  enum class RateSlot { kMotion, kFps };
+
+  std::string class_name;
+  Graph graph;
+  Guidance guidance;
+  PictureFit picture_fit;
+  FrameCondition frame_condition;
+  RateSlot rate_slot;             // what the network's fps input means
+  bool image_encoder = false;     // has a CLIP image encoder
+  bool keep_first_frame = false;  // frame 0 of the result is the fitted picture itself
+  int text_layers_skipped = 0;    // at the end of the text encoder (diffusers: clip_skip)
+
+  // For models whose model_index.json does not say.
+  int width = 0;
+  int height = 0;
+  int steps = 0;
+  int fps = 0;
+  double text_guidance = 1;
+};
+
+// Throws base::Error(kUnimplemented) naming the known ones.
+const Recipe& find_recipe(const std::string& class_name);
+
+// What the U-Net's fps input is given for a motion strength in [0, 1]. Negative means "not given".
+inline double motion_rate(double motion) { return 100.0 * motion; }
+
+}  // namespace zoetrope::pipeline

@@ -1,0 +1,41 @@
+// The role functions of the recipes: what runs at each node of the graph. The bundles they take and
+// give are listed in recipe.h.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <functional>
+
+#include "pipeline/components.h"
+#include "pipeline/denoise_session.h"
+#include "pipeline/graph.h"
+
+namespace zoetrope::pipeline {
+
+// What the caller of a run decides about its denoise role.
+struct DenoiseHooks {
+  // Steps a session to its end: StepRunner::run, or the engine's loop that batches requests.
+  std::function<void(DenoiseSession&)> drive;
+  // A few frames u8 [n, h, w, 3], spread over the clip, of the present estimate; may be empty.
+  std::function<void(const at::Tensor& frames)> preview;
+};
+
+// `components` must outlive the table; a table serves one run.
+RoleTable make_roles(const Components& components, DenoiseHooks hooks);
+
+Bundle text_encode(const Components& components, const Bundle& prompt);
+Bundle image_encode(const Components& components, const Bundle& picture);
+Bundle image_embed(const Components& components, const Bundle& picture);
+Bundle decode(const Components& components, const Bundle& clip, const Bundle& image,
+              const RunContext& context);
+
+// The session of a request. `embedding` is null for recipes without an image encoder.
+DenoiseSession make_session(const Components& components, const Bundle& noise, const Bundle& text,
+                            const Bundle& image, const Bundle* embedding, const DenoiseHooks& hooks,
+                            const RunContext& context);
+
+// The frame shape [f, h, w, c] of a request's latents.
+std::vector<int64_t> latent_shape(const Components& components, int64_t num_frames, int64_t width,
+                                  int64_t height);
+
+}  // namespace zoetrope::pipeline

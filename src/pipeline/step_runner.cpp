@@ -1,0 +1,55 @@
+#include "pipeline/step_runner.h"
+
+#include <ATen/ATen.h>
+
+#include "base/status.h"
+
+namespace zoetrope::pipeline {
+
+void StepRunner::join_conditioning(std::span<DenoiseSession* const> sessions) {
+  std::vector<uint64_t> ids;
+  std::vector<const Conditioning*> parts;
+  for (const DenoiseSession* session : sessions) {
+    ids.push_back(session->id());
+    parts.push_back(&session->conditioning());
+  }
+  if (ids == joined_sessions_) return;
+  joined_ = concatenate(parts);
+  joined_sessions_ = std::move(ids);
+  ++joined_version_;
+}
+
+void StepRunner::step(std::span<DenoiseSession* const> sessions) {
+  base::require(!sessions.empty(), "step: no session");
+  std::vector<at::Tensor> samples;
+  std::vector<float> timesteps;
+  for (const DenoiseSession* session : sessions) {
+    base::require(!session->done(), "step: a session is already done");
+    base::require(session->batches_with(*sessions.front()), "step: sessions of different shapes");
+    for (int64_t branch = 0; branch < session->branches(); ++branch) {
+      samples.push_back(session->latents());
+      timesteps.push_back(static_cast<float>(session->timestep()));
+    }
+  }
+  join_conditioning(sessions);
+
+  const at::Tensor sample = at::stack(samples).to(dtype_);
+  const at::Tensor timestep = at::tensor(timesteps, at::kFloat).to(sample.device());
+  const at::Tensor output = unet_.forward(sample, timestep, joined_, joined_version_);
+
+  int64_t row = 0;
+  for (DenoiseSession* session : sessions) {
+    session->advance(output.narrow(0, row, session->branches()));
+    row += session->branches();
+  }
+}
+
+void StepRunner::run(DenoiseSession& session) {
+  DenoiseSession* const one[] = {&session};
+  while (!session.done()) {
+    session.cancel().check();
+    step(one);
+  }
+}
+
+}  // namespace zoetrope::pipeline

@@ -1,0 +1,47 @@
+// StepRunner: takes one denoising step of one or several requests with a single pass of the
+// network. All guidance branches of all requests stand in one batch:
+//
+//   row:      0          1           2               3         ...
+//   session:  0          0           0               1
+//   branch:   none       image       full            none
+//
+// Requests may be at different steps, have different step counts and different guidance. Belongs to
+// one thread at a time.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "pipeline/denoise_session.h"
+#include "pipeline/unet_runner.h"
+
+namespace zoetrope::pipeline {
+
+class StepRunner {
+ public:
+  // `unet` must outlive the runner; `dtype` is that of its weights.
+  StepRunner(const models::AnimateUnet& unet, at::ScalarType dtype, at::Device device)
+      : unet_(unet, device), dtype_(dtype) {}
+
+  // Advances each session by one step. None may be done; all must batch with each other.
+  void step(std::span<DenoiseSession* const> sessions);
+
+  // Steps one session to its end; stops with Error(kCancelled) between steps.
+  void run(DenoiseSession& session);
+
+ private:
+  void join_conditioning(std::span<DenoiseSession* const> sessions);
+
+  UnetRunner unet_;
+  at::ScalarType dtype_;
+
+  // The joined conditioning of the last step, kept while the same sessions go on.
+  std::vector<uint64_t> joined_sessions_;
+  Conditioning joined_;
+  uint64_t joined_version_ = 0;
+};
+
+}  // namespace zoetrope::pipeline
