@@ -1,4 +1,7 @@
 // zoetrope doctor: what this machine offers, what is missing, and how to mend it.
+#include <ATen/Parallel.h>
+#include <dlfcn.h>
+
 #include <CLI/CLI.hpp>
 
 #include <unistd.h>
@@ -19,6 +22,10 @@
 #include "media/video.h"
 #include "tensor/device.h"
 
+extern "C" {
+#include <libavutil/avutil.h>
+}
+
 namespace zoetrope::apps {
 namespace {
 
@@ -28,7 +35,7 @@ struct Finding {
   std::string what;
   std::string found;
   Verdict verdict = Verdict::kFine;
-  std::string remedy;  // empty when fine
+  std::string remedy = {};  // empty when fine
 };
 
 // The value of the first line of /proc/cpuinfo that starts with `key`.
@@ -98,11 +105,20 @@ Finding model() {
           "the bundled model is in the source tree under models/animate"};
 }
 
+// Encodes a clip: whether it works is what counts, not what FFmpeg lists.
 Finding encoder() {
-  const std::string name = media::h264_encoder();
-  if (!name.empty()) return {"mp4 encoder", name};
-  return {"mp4 encoder", "FFmpeg has no H.264 encoder", Verdict::kWarning,
+  const media::Clip clip{{media::Image(32, 32), media::Image(32, 32, {0, 0, 0})}, 12};
+  const auto bytes = media::encode_clip(clip, media::VideoFormat::kMp4);
+  if (bytes.ok()) return {"mp4", "H.264 works"};
+  return {"mp4", bytes.status().message(), Verdict::kWarning,
           "install libavcodec-extra, or write .gif or .webp"};
+}
+
+// The file that the loader took LibTorch from.
+Finding libtorch() {
+  Dl_info info{};
+  const bool known = dladdr(reinterpret_cast<void*>(&at::get_num_threads), &info) != 0;
+  return {"libtorch", build_info().libtorch + (known ? ", " + std::string(info.dli_fname) : "")};
 }
 
 Finding temporary_folder() {
@@ -116,8 +132,8 @@ std::vector<Finding> examine() {
   const BuildInfo build = build_info();
   std::vector<Finding> all = {
       {"zoetrope", build.version + ", " + build.build_type + ", " + build.compiler},
-      {"libtorch", build.libtorch},
-      {"ffmpeg", media::ffmpeg_version()},
+      libtorch(),
+      {"ffmpeg", av_version_info()},
       processor(),
       threads(),
       memory()};

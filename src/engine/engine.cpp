@@ -33,10 +33,6 @@ using pipeline::BundleMap;
 
 constexpr uint64_t kNoiseStream = 0;
 
-// The process with its libraries loaded and their thread pools and caches in use, without a model.
-// Measured on a two-core machine with LibTorch 2.11; the CUDA libraries add theirs.
-constexpr int64_t kFixedBytesCpu = int64_t{330} << 20;
-
 std::string dtype_name(at::ScalarType dtype) {
   return dtype == at::kFloat ? "fp32" : dtype == at::kHalf ? "fp16" : "bf16";
 }
@@ -59,18 +55,8 @@ class TorchEngine final : public Engine {
   std::string dtype() const override { return dtype_name(components_.dtype); }
 
   MemoryPlan plan(const ResolvedRequest& request) const override {
-    MemoryPlan plan = base_plan_;
-    plan.peak_bytes =
-        plan.fixed_bytes + plan.weight_bytes +
-        predicted_activation_bytes(
-            {.unet = components_.unet.config(),
-             .vae = components_.vae.config(),
-             .branches = defaults_.three_way_guidance ? 3 : 2,
-             .frames = request.num_frames,
-             .width = defaults_.width,
-             .height = defaults_.height,
-             .element_bytes = static_cast<int64_t>(c10::elementSize(components_.dtype))});
-    return plan;
+    return plan_memory(components_, defaults_, request.num_frames, base_plan_.weight_bytes,
+                       base_plan_.limit_bytes);
   }
 
   Result<ClipResult> generate(const Request& request, const Watch& watch) override {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "pipeline/roles.h"
+
 namespace zoetrope::engine {
 
 int64_t predicted_activation_bytes(const RunShape& shape) {
@@ -33,6 +35,29 @@ int64_t predicted_activation_bytes(const RunShape& shape) {
   // Frames in fp32, bytes and as pictures.
   const int64_t frames = shape.frames * shape.width * shape.height * 3 * 6;
   return std::max(unet, vae) * shape.element_bytes + frames;
+}
+
+RunShape run_shape(const pipeline::Components& components, const ModelDefaults& defaults,
+                   int64_t num_frames) {
+  return {.unet = components.unet.config(),
+          .vae = components.vae.config(),
+          .branches = defaults.three_way_guidance ? 3 : 2,
+          .frames = num_frames,
+          .width = defaults.width,
+          .height = defaults.height,
+          .decode_chunk = std::min(num_frames, pipeline::decode_chunk(components.device)),
+          .element_bytes = static_cast<int64_t>(c10::elementSize(components.dtype))};
+}
+
+MemoryPlan plan_memory(const pipeline::Components& components, const ModelDefaults& defaults,
+                       int64_t num_frames, int64_t weight_bytes, int64_t limit_bytes) {
+  MemoryPlan plan{.weight_bytes = weight_bytes,
+                  .fixed_bytes = components.device.is_cuda() ? 0 : kFixedBytesCpu,
+                  .peak_bytes = 0,
+                  .limit_bytes = limit_bytes};
+  plan.peak_bytes = plan.fixed_bytes + plan.weight_bytes +
+                    predicted_activation_bytes(run_shape(components, defaults, num_frames));
+  return plan;
 }
 
 }  // namespace zoetrope::engine

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 
+#include "engine/api/engine.h"
 #include "models/animate_unet/config.h"
 #include "models/autoencoder_kl/config.h"
+#include "pipeline/components.h"
 
 namespace zoetrope::engine {
 
@@ -20,8 +22,19 @@ struct RunShape {
   int64_t element_bytes = 4;
 };
 
+RunShape run_shape(const pipeline::Components& components, const ModelDefaults& defaults,
+                   int64_t num_frames);
+
 // Upper bound of the tensors that live at one time besides the weights, made to be less than twice
 // what is measured (memory_plan_test.cpp).
 int64_t predicted_activation_bytes(const RunShape& shape);
+
+// The process with its libraries loaded, their threads and caches in use, without a model: measured
+// on a two-core machine with LibTorch 2.11. On a GPU only the GPU's memory is planned.
+inline constexpr int64_t kFixedBytesCpu = int64_t{330} << 20;
+
+// For one clip of `num_frames` frames.
+MemoryPlan plan_memory(const pipeline::Components& components, const ModelDefaults& defaults,
+                       int64_t num_frames, int64_t weight_bytes, int64_t limit_bytes);
 
 }  // namespace zoetrope::engine

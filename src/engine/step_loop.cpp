@@ -20,7 +20,8 @@ std::exception_ptr cancelled() {
 
 StepLoop::StepLoop(const pipeline::Components& components, int max_batch)
     : max_batch_(max_batch),
-      runner_(components.unet, components.dtype, components.device),
+      runner_(components.unet, components.dtype, components.device,
+              pipeline::default_batching(components.device)),
       thread_([this] { work(); }) {}
 
 StepLoop::~StepLoop() {

@@ -67,6 +67,13 @@ std::unique_ptr<const diffusion::Scheduler> make_scheduler(const ModelIndex& ind
   }
 }
 
+at::ScalarType file_dtype(const std::set<at::ScalarType>& dtypes) {
+  for (const at::ScalarType dtype : dtypes) {
+    if (at::isFloatingType(dtype)) return dtype;
+  }
+  return at::kFloat;
+}
+
 // Parts that must fit each other, each of which is fine by itself.
 void check_fit(const ModelIndex& index, const Components& parts) {
   const auto wrong = [&](const std::string& what) {
@@ -151,15 +158,17 @@ std::vector<ComponentCheck> check_components(const ModelIndex& index) {
     ComponentCheck check;
     check.name = name;
     try {
-      CheckpointSource source = source_of(index, name, at::kFloat, at::kCPU);
-      std::set<std::string> dtypes;
-      for (const std::string& tensor : source.checkpoint().names()) {
-        const at::Tensor value = source.checkpoint().tensor(tensor);
+      const auto checkpoint = weights::Checkpoint::open(index.folder / name).value_or_throw();
+      std::set<at::ScalarType> dtypes;
+      for (const std::string& tensor : checkpoint.names()) {
+        const at::Tensor value = checkpoint.tensor(tensor);
         check.parameters += value.numel();
-        dtypes.insert(c10::toString(value.scalar_type()));
+        dtypes.insert(value.scalar_type());
       }
       check.dtypes.assign(dtypes.begin(), dtypes.end());
-      check.bytes = source.checkpoint().total_bytes();
+      check.bytes = checkpoint.total_bytes();
+      // In the file's own dtype nothing is converted, so the weights stay on the disk.
+      CheckpointSource source(checkpoint, file_dtype(dtypes), at::kCPU);
       build(source);
       check.unused = source.unused();
     } catch (const base::Error& error) {

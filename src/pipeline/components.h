@@ -53,10 +53,10 @@ int64_t weight_bytes(const ModelIndex& index, at::ScalarType dtype);
 
 // The weights one component has too many or too few: for `inspect`. Loads nothing to a device.
 struct ComponentCheck {
-  std::string name;        // "unet"
-  int64_t parameters = 0;  // numbers in its tensors
-  int64_t bytes = 0;       // in the file
-  std::vector<std::string> dtypes;
+  std::string name;                    // "unet"
+  int64_t parameters = 0;              // numbers in its tensors
+  int64_t bytes = 0;                   // in the file
+  std::vector<at::ScalarType> dtypes;  // in the file
   std::vector<std::string> unused;
   std::string problem;  // empty, or the error of loading it
 };

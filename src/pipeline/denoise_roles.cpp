@@ -13,10 +13,6 @@ namespace {
 
 using diffusion::GuidancePlan;
 
-// Frames decoded at a time. On the CPU few, so that the activations stay in the cache and the peak
-// memory low; a GPU wants all of them.
-constexpr int64_t kDecodeChunkCpu = 4;
-constexpr int64_t kDecodeChunkGpu = 16;
 constexpr int64_t kPreviewFrames = 4;
 
 GuidancePlan plan_of(const Components& components, const Bundle& noise) {
@@ -99,7 +95,7 @@ Bundle decode(const Components& components, const Bundle& clip, const Bundle& im
               const RunContext& context) {
   const at::Tensor& latents = clip.tensor("latents");
   const int64_t frames = latents.size(0);
-  const int64_t chunk = components.device.is_cuda() ? kDecodeChunkGpu : kDecodeChunkCpu;
+  const int64_t chunk = decode_chunk(components.device);
   // The first frame is known already; decoding it would be for nothing.
   int64_t done = components.recipe->keep_first_frame ? 1 : 0;
   std::vector<at::Tensor> parts;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/Device.h>
 
 #include <functional>
 
@@ -33,6 +34,10 @@ Bundle decode(const Components& components, const Bundle& clip, const Bundle& im
 DenoiseSession make_session(const Components& components, const Bundle& noise, const Bundle& text,
                             const Bundle& image, const Bundle* embedding, const DenoiseHooks& hooks,
                             const RunContext& context);
+
+// Frames decoded at a time: on the CPU few, so that the activations stay in the cache and the peak
+// memory low; a GPU wants all of them.
+inline int64_t decode_chunk(at::Device device) { return device.is_cuda() ? 16 : 4; }
 
 // The frame shape [f, h, w, c] of a request's latents.
 std::vector<int64_t> latent_shape(const Components& components, int64_t num_frames, int64_t width,

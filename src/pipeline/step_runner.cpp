@@ -21,11 +21,18 @@ void StepRunner::join_conditioning(std::span<DenoiseSession* const> sessions) {
 
 void StepRunner::step(std::span<DenoiseSession* const> sessions) {
   base::require(!sessions.empty(), "step: no session");
-  std::vector<at::Tensor> samples;
-  std::vector<float> timesteps;
   for (const DenoiseSession* session : sessions) {
     base::require(!session->done(), "step: a session is already done");
     base::require(session->batches_with(*sessions.front()), "step: sessions of different shapes");
+  }
+  if (batching_ == Batching::kTogether) return pass(sessions);
+  for (size_t i = 0; i < sessions.size(); ++i) pass(sessions.subspan(i, 1));
+}
+
+void StepRunner::pass(std::span<DenoiseSession* const> sessions) {
+  std::vector<at::Tensor> samples;
+  std::vector<float> timesteps;
+  for (const DenoiseSession* session : sessions) {
     for (int64_t branch = 0; branch < session->branches(); ++branch) {
       samples.push_back(session->latents());
       timesteps.push_back(static_cast<float>(session->timestep()));

@@ -1,5 +1,5 @@
-// StepRunner: takes one denoising step of one or several requests with a single pass of the
-// network. All guidance branches of all requests stand in one batch:
+// StepRunner: takes one denoising step of one or several requests. All guidance branches of a
+// request, and with Batching::kTogether those of all requests, stand in one batch of the network:
 //
 //   row:      0          1           2               3         ...
 //   session:  0          0           0               1
@@ -20,11 +20,24 @@
 
 namespace zoetrope::pipeline {
 
+enum class Batching {
+  // One pass for all requests: what a GPU needs to be busy. Matrix products may then add in another
+  // order than for a request alone, so results agree to rounding only.
+  kTogether,
+  // One pass a request: a request's bytes do not depend on its company. Costs a processor nothing,
+  // which is busy with one request already, and keeps the activations small.
+  kApart,
+};
+inline Batching default_batching(at::Device device) {
+  return device.is_cuda() ? Batching::kTogether : Batching::kApart;
+}
+
 class StepRunner {
  public:
   // `unet` must outlive the runner; `dtype` is that of its weights.
-  StepRunner(const models::AnimateUnet& unet, at::ScalarType dtype, at::Device device)
-      : unet_(unet, device), dtype_(dtype) {}
+  StepRunner(const models::AnimateUnet& unet, at::ScalarType dtype, at::Device device,
+             Batching batching)
+      : unet_(unet, device), dtype_(dtype), batching_(batching) {}
 
   // Advances each session by one step. None may be done; all must batch with each other.
   void step(std::span<DenoiseSession* const> sessions);
@@ -33,10 +46,12 @@ class StepRunner {
   void run(DenoiseSession& session);
 
  private:
+  void pass(std::span<DenoiseSession* const> sessions);
   void join_conditioning(std::span<DenoiseSession* const> sessions);
 
   UnetRunner unet_;
   at::ScalarType dtype_;
+  Batching batching_;
 
   // The joined conditioning of the last step, kept while the same sessions go on.
   std::vector<uint64_t> joined_sessions_;

@@ -1,0 +1,35 @@
+// What a model folder is and what it needs, without running it.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/api/engine.h"
+
+namespace zoetrope::engine {
+
+struct ComponentReport {
+  std::string name;  // "unet"
+  int64_t parameters = 0;
+  int64_t bytes = 0;                // on the disk
+  std::vector<std::string> dtypes;  // "bf16", ...
+  std::vector<std::string> unused;  // weights in the file that the network has no place for
+  std::string problem;              // empty, or why it cannot be loaded
+};
+
+struct ModelReport {
+  std::string pipeline;
+  std::vector<ComponentReport> components;
+  std::string problem;  // of the model as a whole: parts that do not fit each other, no tokenizer
+  std::optional<ModelDefaults> defaults;  // only if there is no problem
+  std::optional<MemoryPlan> memory;       // for one clip with the defaults, on the CPU
+};
+
+// kNotFound, kDataLoss: no readable model_index.json. Anything else wrong is in the report.
+base::Result<ModelReport> inspect_model(const std::filesystem::path& folder);
+
+}  // namespace zoetrope::engine

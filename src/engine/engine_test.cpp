@@ -1,0 +1,246 @@
+#include "engine/api/engine.h"
+
+#include <ATen/ATen.h>
+#include <c10/core/GradMode.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <future>
+#include <new>
+
+#include "engine/api/inspect.h"
+#include "engine/api/memory_size.h"
+#include "engine/boundary.h"
+#include "engine/memory_plan.h"
+#include "engine/model_defaults.h"
+#include "pipeline/picture.h"
+#include "pipeline/roles.h"
+#include "pipeline/step_runner.h"
+#include "support/random_model.h"
+#include "support/temporary_folder.h"
+#include "tensor/memory.h"
+
+namespace zoetrope::engine {
+namespace {
+
+using base::StatusCode;
+using test_support::kRandomModelFrames;
+using test_support::kRandomModelSize;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+media::Image picture() {
+  media::Image image(60, 40);
+  for (size_t i = 0; i < image.rgb.size(); ++i) image.rgb[i] = static_cast<uint8_t>(i * 11);
+  return image;
+}
+
+Request request(uint64_t seed = 1) {
+  Request request;
+  request.picture = picture();
+  request.prompt = "a rocket taking off";
+  request.seed = seed;
+  return request;
+}
+
+class EngineTest : public testing::Test {
+ protected:
+  EngineTest() { test_support::write_random_model(folder_.path()); }
+
+  std::unique_ptr<Engine> open(EngineOptions options = {}) {
+    options.device = "cpu";
+    return Engine::open(folder_.path(), options).value_or_throw();
+  }
+
+  test_support::TemporaryFolder folder_;
+};
+
+TEST_F(EngineTest, MakesAClip) {
+  const auto engine = open();
+  std::vector<std::string> stages;
+  Watch watch;
+  watch.progress = [&](const base::Progress& p) {
+    if (stages.empty() || stages.back() != p.stage) stages.emplace_back(p.stage);
+  };
+  int previews = 0;
+  watch.preview = [&](const media::Image& sheet) {
+    ++previews;
+    EXPECT_EQ(sheet.height, kRandomModelSize);
+    EXPECT_GT(sheet.width, sheet.height);
+  };
+  const ClipResult clip = engine->generate(request(), watch).value_or_throw();
+  EXPECT_EQ(clip.frames.size(), static_cast<size_t>(kRandomModelFrames));
+  EXPECT_EQ(clip.steps, 3);
+  EXPECT_EQ(previews, 3);
+  EXPECT_EQ(stages, (std::vector<std::string>{"denoise", "decode"}));
+  EXPECT_GT(clip.peak_memory_bytes, 0);
+  // Frame 0 is the picture itself: padded to a square, the middle of its rows intact.
+  EXPECT_EQ(clip.frames.front().width, kRandomModelSize);
+}
+
+TEST_F(EngineTest, RequestsAtTheSameTimeGiveTheBytesOfRequestsAlone) {
+  const auto engine = open({.max_batch = 3});
+  std::vector<std::vector<media::Image>> alone;
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    alone.push_back(engine->generate(request(seed)).value_or_throw().frames);
+  }
+  std::vector<std::future<base::Result<ClipResult>>> running;
+  for (uint64_t seed = 1; seed <= 3; ++seed) {
+    running.push_back(std::async(std::launch::async,
+                                 [&engine, seed] { return engine->generate(request(seed)); }));
+  }
+  for (size_t i = 0; i < running.size(); ++i) {
+    EXPECT_EQ(running[i].get().value_or_throw().frames, alone[i]) << "request " << i;
+  }
+  EXPECT_NE(alone[0], alone[1]);
+}
+
+TEST_F(EngineTest, ACancelEndsOneRequestOnly) {
+  const auto engine = open();
+  Request endless = request();
+  endless.steps = 1000;
+  Watch watch;
+  std::promise<void> begun;
+  std::atomic<bool> told = false;
+  watch.progress = [&](const base::Progress&) {
+    if (!told.exchange(true)) begun.set_value();
+  };
+  auto stopped = std::async(std::launch::async, [&] { return engine->generate(endless, watch); });
+  begun.get_future().wait();
+  auto other = std::async(std::launch::async, [&] { return engine->generate(request(2)); });
+  watch.cancel.cancel();
+  EXPECT_EQ(stopped.get().status().code(), StatusCode::kCancelled);
+  EXPECT_TRUE(other.get().ok());
+}
+
+TEST_F(EngineTest, RefusesWhatDoesNotFitBeforeAnyWork) {
+  const auto refused = Engine::open(folder_.path(), {.memory_limit_bytes = 1 << 20});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.status().code(), StatusCode::kResourceExhausted);
+  EXPECT_THAT(refused.status().message(), HasSubstr("1 MiB"));
+}
+
+TEST_F(EngineTest, OptionsAndModelsThatAreWrong) {
+  EXPECT_EQ(Engine::open(folder_.path(), {.device = "tpu"}).status().code(),
+            StatusCode::kInvalidArgument);
+  EXPECT_EQ(Engine::open(folder_.path(), {.dtype = "int3"}).status().code(),
+            StatusCode::kInvalidArgument);
+  EXPECT_EQ(Engine::open(folder_.path() / "none").status().code(), StatusCode::kNotFound);
+}
+
+TEST_F(EngineTest, InspectFindsUnusedAndMissingWeights) {
+  const ModelReport report = inspect_model(folder_.path()).value_or_throw();
+  ASSERT_EQ(report.components.size(), 3u);
+  for (const ComponentReport& part : report.components) {
+    EXPECT_EQ(part.problem, "") << part.name;
+    EXPECT_TRUE(part.unused.empty()) << part.name;
+    EXPECT_EQ(part.dtypes, std::vector<std::string>{"bf16"});
+    EXPECT_EQ(part.bytes, 2 * part.parameters);
+  }
+  std::filesystem::remove(folder_.path() / "vae" / "diffusion_pytorch_model.safetensors");
+  std::filesystem::copy(folder_.path() / "unet" / "diffusion_pytorch_model.safetensors",
+                        folder_.path() / "vae" / "diffusion_pytorch_model.safetensors");
+  const ModelReport broken = inspect_model(folder_.path()).value_or_throw();
+  EXPECT_NE(broken.components[1].problem, "");
+  EXPECT_FALSE(broken.defaults.has_value());
+}
+
+// The plan may not promise less than a run takes, nor more than twice that.
+TEST_F(EngineTest, PredictedActivationsBoundTheMeasuredOnes) {
+  const c10::NoGradGuard no_gradients;
+  const auto index = pipeline::read_model_index(folder_.path());
+  const auto components = pipeline::load_components(index, at::kFloat, at::kCPU);
+  const ModelDefaults defaults = model_defaults(index, components);
+  const RunShape shape = run_shape(components, defaults, kRandomModelFrames);
+
+  const int64_t down = components.vae.config().downscale();
+  const int64_t side = kRandomModelSize / down;
+  const at::Tensor sample = at::randn({shape.branches, kRandomModelFrames, side, side, 4});
+  const auto conditioning = components.unet.condition(
+      {at::randn({shape.branches, 12, components.unet.config().cross_attention_dim}),
+       sample,
+       {},
+       at::full({shape.branches}, 70.0)});
+  const at::Tensor timestep = at::full({shape.branches}, 500.0);
+  const tensor::AllocationPeak peak;
+  (void)components.unet.forward(sample, timestep, conditioning);
+  (void)components.vae.decode(at::randn({shape.decode_chunk, side, side, 4}));
+  EXPECT_GE(predicted_activation_bytes(shape), peak.peak_bytes());
+  EXPECT_LE(predicted_activation_bytes(shape), 2 * peak.peak_bytes());
+}
+
+TEST(RequestTest, NamesTheFieldAtFault) {
+  const ModelDefaults model{
+      .width = 128, .height = 128, .three_way_guidance = true, .has_motion = true};
+  const auto message = [&](auto change) {
+    Request wrong = request();
+    change(wrong);
+    const auto resolved = resolve(std::move(wrong), model);
+    EXPECT_EQ(resolved.status().code(), StatusCode::kInvalidArgument);
+    return resolved.status().message();
+  };
+  EXPECT_THAT(message([](Request& r) { r.picture = {}; }), StartsWith("picture:"));
+  EXPECT_THAT(message([](Request& r) { r.steps = 0; }), StartsWith("steps:"));
+  EXPECT_THAT(message([](Request& r) { r.motion = -0.1; }), StartsWith("motion:"));
+  EXPECT_THAT(message([](Request& r) { r.text_guidance = NAN; }), StartsWith("text_guidance:"));
+  EXPECT_THAT(message([](Request& r) { r.image_guidance = 51; }), StartsWith("image_guidance:"));
+  EXPECT_THAT(message([](Request& r) { r.num_frames = 17; }), StartsWith("num_frames:"));
+  EXPECT_THAT(message([](Request& r) { r.fps = 0; }), StartsWith("fps:"));
+  EXPECT_THAT(message([](Request& r) { r.size = 5000; }), StartsWith("size:"));
+  EXPECT_THAT(message([](Request& r) { r.prompt = std::string(2 << 20, 'a'); }),
+              StartsWith("prompt:"));
+}
+
+TEST(RequestTest, SizeKeepsTheShapeAndIsEven) {
+  ModelDefaults model{.width = 1280, .height = 704};
+  Request wide = request();
+  wide.size = 333;
+  const ResolvedRequest resolved = resolve(wide, model).value_or_throw();
+  EXPECT_EQ(resolved.width, 334);
+  EXPECT_EQ(resolved.height, 184);
+  wide.motion = 0.5;  // this model has none
+  EXPECT_THAT(resolve(wide, model).status().message(), StartsWith("motion:"));
+}
+
+TEST(RequestTest, MalformedUtf8IsReplacedByteByByte) {
+  int replaced = 0;
+  EXPECT_EQ(sanitise_utf8("caf\xC3\xA9 \xF0\x9F\x9A\x80", replaced),
+            "caf\xC3\xA9 \xF0\x9F\x9A\x80");
+  EXPECT_EQ(replaced, 0);
+  // A lone lead byte, an overlong slash, a surrogate, a value beyond Unicode, a cut sequence.
+  for (const std::string bad :
+       {"\xE9", "\xC0\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xE2\x82"}) {
+    const std::string clean = sanitise_utf8("a" + bad + "b", replaced);
+    EXPECT_EQ(replaced, static_cast<int>(bad.size()));
+    EXPECT_EQ(clean.size(), 2 + 3 * bad.size());
+  }
+}
+
+TEST(MemorySizeTest, ReadsSizesAsPeopleWriteThem) {
+  EXPECT_EQ(parse_bytes("900M").value_or_throw(), int64_t{900} << 20);
+  EXPECT_EQ(parse_bytes("1.5g").value_or_throw(), int64_t{3} << 29);
+  EXPECT_EQ(parse_bytes("2GiB").value_or_throw(), int64_t{2} << 30);
+  EXPECT_EQ(parse_bytes("4096").value_or_throw(), 4096);
+  for (const std::string bad : {"", "lots", "-1G", "0", "1T", "5 M", "nan", "1e30"}) {
+    EXPECT_FALSE(parse_bytes(bad).ok()) << bad;
+  }
+  EXPECT_GT(available_memory_bytes(), 0);
+}
+
+TEST(BoundaryTest, EveryExceptionBecomesAStatus) {
+  const auto code_of = [](auto thrown) { return guarded([&]() -> int { throw thrown; }).status(); };
+  EXPECT_EQ(code_of(base::Error(base::data_loss("x"))), base::data_loss("x"));
+  EXPECT_EQ(code_of(std::bad_alloc()).code(), StatusCode::kResourceExhausted);
+  EXPECT_EQ(code_of(std::runtime_error("first\nsecond")).message(), "first");
+  EXPECT_EQ(code_of(7).code(), StatusCode::kInternal);
+  const base::Status torch = guarded([] { return at::zeros({2}) + at::zeros({3}); }).status();
+  EXPECT_EQ(torch.code(), StatusCode::kInternal);
+  EXPECT_EQ(torch.message().find('\n'), std::string::npos);
+  EXPECT_EQ(guarded([] { return at::empty({int64_t{1} << 60}); }).status().code(),
+            StatusCode::kResourceExhausted);
+  EXPECT_EQ(guarded([] { return 5; }).value_or_throw(), 5);
+}
+
+}  // namespace
+}  // namespace zoetrope::engine
