@@ -193,7 +193,9 @@ TEST(RequestTest, NamesTheFieldAtFault) {
 }
 
 TEST(RequestTest, SizeKeepsTheShapeAndIsEven) {
-  ModelDefaults model{.width = 1280, .height = 704};
+  ModelDefaults model;
+  model.width = 1280;
+  model.height = 704;
   Request wide = request();
   wide.size = 333;
   const ResolvedRequest resolved = resolve(wide, model).value_or_throw();

@@ -13,6 +13,7 @@ namespace {
 
 using ::testing::HasSubstr;
 using namespace media::testing;  // pictures of every kind
+using media::Image;
 
 void write_text(const std::string& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
@@ -167,7 +168,7 @@ TEST_F(CommandLineTest, MissingAndCorruptModels) {
 }
 
 TEST_F(CommandLineTest, WrongFlags) {
-  expect_wrong_usage(run({}), "");
+  expect_wrong_usage(run(Launch{}), "");
   expect_wrong_usage(run({"animat"}), "animat");
   EXPECT_THAT(run({"animat"}).err, HasSubstr("Did you mean animate?"));
   expect_wrong_usage(run({"animate"}), "PICTURE");
