@@ -70,6 +70,7 @@ void add_clip_flags(CLI::App& command, Flags& flags) {
   command.add_option("--seed", flags.seeds, "Starting noise; several seeds give several clips")
       ->type_name("N...")
       ->expected(1, 1000)
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command.add_option("--count", flags.count, "Clips to make, with seeds that follow each other")
       ->type_name("N")
@@ -119,7 +120,7 @@ void add_output_flags(CLI::App& command, Flags& flags) {
       ->group("Output");
 }
 
-// A run that has passed every check.
+// The flags, checked against each other.
 struct Prepared {
   std::vector<uint64_t> seeds;
   OutputPlan output;
@@ -138,6 +139,7 @@ base::Result<Prepared> prepare(const Flags& flags) {
   if (run.seeds.size() > 1 && !(flags.latents.empty() && flags.dump.empty())) {
     return base::invalid_argument("--latents and --dump go with one seed");
   }
+  ZT_ASSIGN_OR_RETURN(run.output, plan_output(flags.out, flags.format, flags.picture, run.seeds));
   run.request = flags.request;
   run.request.latents_file = flags.latents;
   run.request.dump_folder = flags.dump;
@@ -215,13 +217,10 @@ int run(const Flags& flags) {
   if (!picture.ok()) return fail(picture.status(), flags.output());
   if (picture->frames > 1) warn(flags.picture + ": is animated; the first frame counts");
   prepared->request.picture = std::move(picture->image);
-  auto output = plan_output(flags.out, flags.format, flags.picture, prepared->seeds);
-  if (!output.ok()) {
-    const bool usage = output.status().code() == base::StatusCode::kInvalidArgument;
-    return usage ? fail_usage(output.status(), flags.output())
-                 : fail(output.status(), flags.output());
+  for (const std::filesystem::path& path : prepared->output.paths) {
+    const base::Status writable = check_writable(path);
+    if (!writable.ok()) return fail(writable, flags.output());
   }
-  prepared->output = std::move(output).value();
   if (flags.preview && !terminal_shows_pictures()) {
     warn("--preview needs a terminal that sets COLORTERM=truecolor; it is left out");
   }

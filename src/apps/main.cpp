@@ -7,6 +7,7 @@
 #include "apps/command.h"
 #include "apps/exit_code.h"
 #include "apps/flags.h"
+#include "ops/host_memory.h"
 
 namespace zoetrope::apps {
 namespace {
@@ -58,6 +59,7 @@ int run(int argc, char** argv) {
 }  // namespace zoetrope::apps
 
 int main(int argc, char** argv) {
+  zoetrope::ops::keep_freed_memory();
   try {
     return zoetrope::apps::run(argc, argv);
   } catch (const std::exception& error) {

@@ -18,7 +18,7 @@ struct OutputPlan {
 
 // `out`: what the user named, or "" for the picture's name in the present folder. `format`: "mp4",
 // "gif", "webp", or "" for the extension's. With several seeds each name gets its seed:
-// clip.mp4 -> clip-7.mp4. Every path has been tried: it can be written.
+// clip.mp4 -> clip-7.mp4. kInvalidArgument: no such format.
 base::Result<OutputPlan> plan_output(const std::string& out, const std::string& format,
                                      const std::filesystem::path& picture,
                                      const std::vector<uint64_t>& seeds);

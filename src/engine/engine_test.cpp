@@ -147,32 +147,36 @@ TEST_F(EngineTest, InspectFindsUnusedAndMissingWeights) {
 }
 
 // The plan may not promise less than a run takes, nor more than twice that.
-TEST_F(EngineTest, PredictedActivationsBoundTheMeasuredOnes) {
+TEST(MemoryPlanTest, PredictedActivationsBoundTheMeasuredOnes) {
   const c10::NoGradGuard no_gradients;
-  const auto index = pipeline::read_model_index(folder_.path());
-  const auto components = pipeline::load_components(index, at::kFloat, at::kCPU);
-  const ModelDefaults defaults = model_defaults(index, components);
-  const RunShape shape = run_shape(components, defaults, kRandomModelFrames);
+  for (const auto size : {test_support::ModelSize::kTiny, test_support::ModelSize::kBundled}) {
+    const test_support::TemporaryFolder folder;
+    test_support::write_random_model(folder.path(), size);
+    const auto index = pipeline::read_model_index(folder.path());
+    const auto components = pipeline::load_components(index, at::kFloat, at::kCPU);
+    const ModelDefaults defaults = model_defaults(index, components);
+    const RunShape shape = run_shape(components, defaults, defaults.num_frames);
 
-  const int64_t down = components.vae.config().downscale();
-  const int64_t side = kRandomModelSize / down;
-  const at::Tensor sample = at::randn({shape.branches, kRandomModelFrames, side, side, 4});
-  const auto conditioning = components.unet.condition(
-      {at::randn({shape.branches, 12, components.unet.config().cross_attention_dim}),
-       sample,
-       {},
-       at::full({shape.branches}, 70.0)});
-  const at::Tensor timestep = at::full({shape.branches}, 500.0);
-  const tensor::AllocationPeak peak;
-  (void)components.unet.forward(sample, timestep, conditioning);
-  (void)components.vae.decode(at::randn({shape.decode_chunk, side, side, 4}));
-  EXPECT_GE(predicted_activation_bytes(shape), peak.peak_bytes());
-  EXPECT_LE(predicted_activation_bytes(shape), 2 * peak.peak_bytes());
+    const int64_t side = defaults.width / components.vae.config().downscale();
+    const at::Tensor sample = at::randn({shape.branches, shape.frames, side, side, 4});
+    const auto conditioning = components.unet.condition(
+        {at::randn({shape.branches, 12, components.unet.config().cross_attention_dim}),
+         sample,
+         {},
+         at::full({shape.branches}, 70.0)});
+    const at::Tensor timestep = at::full({shape.branches}, 500.0);
+    const tensor::AllocationPeak peak;
+    (void)components.unet.forward(sample, timestep, conditioning);
+    (void)components.vae.decode(at::randn({shape.decode_chunk, side, side, 4}));
+    EXPECT_GE(predicted_activation_bytes(shape), peak.peak_bytes());
+    EXPECT_LE(predicted_activation_bytes(shape), 2 * peak.peak_bytes());
+  }
 }
 
 TEST(RequestTest, NamesTheFieldAtFault) {
-  const ModelDefaults model{
-      .width = 128, .height = 128, .three_way_guidance = true, .has_motion = true};
+  ModelDefaults model;
+  model.width = model.height = 128;
+  model.three_way_guidance = model.has_motion = true;
   const auto message = [&](auto change) {
     Request wrong = request();
     change(wrong);

@@ -15,22 +15,25 @@ int64_t predicted_activation_bytes(const RunShape& shape) {
   };
 
   // U-Net: the skip connections that wait for the way up, and the widest layer's working set: the
-  // residual stream joined with a skip (2c), its normalised copy (2c), a layer's input and output,
-  // and the inner product of the gated feed-forward (3 * multiple * c).
+  // residual stream joined with a skip (2c) and its normalised copy (2c); queries, keys and values,
+  // the keys and values joined with the first frame's and the result (8c); and the inner product of
+  // the gated feed-forward (3 * multiple * c), which lives at other times but in whose holes the
+  // others do not always fit.
   const auto& widths = shape.unet.block_out_channels;
   const int64_t rows = shape.branches * shape.frames;
   int64_t skips = 0, widest = 0;
   for (size_t level = 0; level < widths.size(); ++level) {
     const int64_t plane = rows * positions(level) * widths[level];
     skips += (shape.unet.layers_per_block + 1) * plane;
-    widest = std::max(widest, plane * (6 + 3 * shape.unet.feed_forward_multiple));
+    widest = std::max(widest, plane * (12 + 3 * shape.unet.feed_forward_multiple));
   }
   const int64_t unet = skips + widest;
 
-  // Autoencoder: at full size, a resnet's input, its normalised copy, the convolution's output and
-  // the column matrix or reordered copy the convolution library may make.
-  const int64_t vae =
-      shape.decode_chunk * shape.width * shape.height * shape.vae.block_out_channels.front() * 6;
+  // Autoencoder: the last enlargement gives full-size planes as wide as the second level; that, the
+  // convolution's result, its normalised copy and what the convolution library reorders.
+  const auto& vae_widths = shape.vae.block_out_channels;
+  const int64_t vae = shape.decode_chunk * shape.width * shape.height *
+                      vae_widths[std::min<size_t>(1, vae_widths.size() - 1)] * 5;
 
   // Frames in fp32, bytes and as pictures.
   const int64_t frames = shape.frames * shape.width * shape.height * 3 * 6;

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "base/status.h"
 #include "models/animate_unet/network.h"
@@ -21,8 +22,22 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 using weights::Scope;
 
-constexpr int kTokens = 12;
-constexpr int64_t kTextWidth = 32;
+// What differs between the sizes.
+struct Shape {
+  int pixels;
+  int frames;
+  int steps;
+  int tokens;
+  int64_t text_width, text_layers;
+  std::vector<int64_t> vae_widths;
+  int64_t vae_group;  // channels
+  std::vector<int64_t> unet_widths;
+  int64_t unet_group;
+  int64_t head_dim;
+};
+const Shape kTinyShape = {
+    kRandomModelSize, kRandomModelFrames, 3, 12, 32, 2, {8, 16, 16}, 4, {16, 32}, 4, 8};
+const Shape kBundledShape = {128, 16, 15, 24, 160, 4, {32, 64, 128}, 8, {128, 128}, 16, 32};
 
 // A fresh network ends in zeros, and a test of zeros shows nothing: here those weights are random
 // like the others.
@@ -59,32 +74,33 @@ void write_component(const fs::path& folder, const std::string& file, const json
 }
 
 // Returns the size of the vocabulary.
-int64_t write_tokenizer(const fs::path& folder) {
+int64_t write_tokenizer(const fs::path& folder, int tokens) {
   const weights::TrainedBpe bpe = weights::train_bpe(
       {"a rocket taking off", "a cat nodding", "a person waving", "a rocket turning"}, 540);
   fs::create_directories(folder);
-  check(weights::save_tokenizer(bpe, folder, kTokens));
+  check(weights::save_tokenizer(bpe, folder, tokens));
   return static_cast<int64_t>(bpe.tokens.size());
 }
 
-void write_text_encoder(const fs::path& folder, int64_t vocabulary, uint64_t seed) {
+void write_text_encoder(const fs::path& folder, const Shape& shape, int64_t vocabulary,
+                        uint64_t seed) {
   models::ClipTextConfig config;
-  config.encoder.hidden_size = kTextWidth;
-  config.encoder.intermediate_size = 64;
-  config.encoder.num_hidden_layers = 2;
+  config.encoder.hidden_size = shape.text_width;
+  config.encoder.intermediate_size = 4 * shape.text_width;
+  config.encoder.num_hidden_layers = shape.text_layers;
   config.encoder.num_attention_heads = 4;
   config.vocab_size = vocabulary;
-  config.max_position_embeddings = kTokens;
+  config.max_position_embeddings = shape.tokens;
   config.eos_token_id = vocabulary - 1;
   LivelySource source(seed);
   (void)models::ClipText(Scope(source), config);
   write_component(folder, "model.safetensors", config.to_json(), source);
 }
 
-void write_vae(const fs::path& folder, uint64_t seed) {
+void write_vae(const fs::path& folder, const Shape& shape, uint64_t seed) {
   models::AutoencoderKlConfig config;
-  config.block_out_channels = {8, 16, 16};
-  config.norm_num_groups = 4;
+  config.block_out_channels = shape.vae_widths;
+  config.norm_num_groups = shape.vae_widths.front() / shape.vae_group;
   config.mid_block_add_attention = false;
   config.scaling_factor = 1.0;
   config.latents_mean = {0.1, -0.1, 0.0, 0.2};
@@ -94,19 +110,19 @@ void write_vae(const fs::path& folder, uint64_t seed) {
   write_component(folder, "diffusion_pytorch_model.safetensors", config.to_json(), source);
 }
 
-void write_unet(const fs::path& folder, uint64_t seed) {
+void write_unet(const fs::path& folder, const Shape& shape, uint64_t seed) {
   models::AnimateUnetConfig config;
-  config.block_out_channels = {16, 32};
+  config.block_out_channels = shape.unet_widths;
   config.down_block_has_attention = {true, true};
   config.up_block_has_attention = {true, true};
   config.layers_per_block = 1;
-  config.norm_num_groups = 4;
-  config.cross_attention_dim = kTextWidth;
-  config.attention_head_dim = 8;
+  config.norm_num_groups = shape.unet_widths.front() / shape.unet_group;
+  config.cross_attention_dim = shape.text_width;
+  config.attention_head_dim = shape.head_dim;
   config.latent_fold = 2;
   config.first_frame_keys = true;
-  config.position_size = kRandomModelSize / 4 / 2;  // the autoencoder's and the fold's share
-  config.position_frames = kRandomModelFrames;
+  config.position_size = shape.pixels / 4 / 2;  // the autoencoder's and the fold's share
+  config.position_frames = shape.frames;
   config.time_scale_shift = true;
   config.temporal_conv_layers = 2;
   config.temporal_double_self_attention = false;
@@ -123,24 +139,25 @@ void write_unet(const fs::path& folder, uint64_t seed) {
 
 }  // namespace
 
-void write_random_model(const fs::path& folder, uint64_t seed) {
-  const int64_t vocabulary = write_tokenizer(folder / "tokenizer");
-  write_text_encoder(folder / "text_encoder", vocabulary, seed);
-  write_vae(folder / "vae", seed + 1);
-  write_unet(folder / "unet", seed + 2);
+void write_random_model(const fs::path& folder, ModelSize size, uint64_t seed) {
+  const Shape& shape = size == ModelSize::kTiny ? kTinyShape : kBundledShape;
+  const int64_t vocabulary = write_tokenizer(folder / "tokenizer", shape.tokens);
+  write_text_encoder(folder / "text_encoder", shape, vocabulary, seed);
+  write_vae(folder / "vae", shape, seed + 1);
+  write_unet(folder / "unet", shape, seed + 2);
   write_json(folder / "scheduler" / "scheduler_config.json",
              {{"_class_name", "DPMSolverMultistepScheduler"},
               {"beta_schedule", "continuous_cosine"},
               {"prediction_type", "v_prediction"},
               {"num_train_timesteps", 1000}});
   write_json(folder / "model_index.json", {{"_class_name", "ZoetropeAnimatePipeline"},
-                                           {"num_frames", kRandomModelFrames},
+                                           {"num_frames", shape.frames},
                                            {"fps", 12},
-                                           {"num_inference_steps", 3},
+                                           {"num_inference_steps", shape.steps},
                                            {"image_guidance_scale", 1.5},
                                            {"text_guidance_scale", 3.0},
                                            {"motion", 0.7},
-                                           {"sample_size", {kRandomModelSize, kRandomModelSize}}});
+                                           {"sample_size", {shape.pixels, shape.pixels}}});
 }
 
 }  // namespace zoetrope::test_support

@@ -1,5 +1,5 @@
-// A complete model folder with random weights, in the layout of the bundled animate model but a
-// thousandth of its size: for tests of everything that stands on a model.
+// A complete model folder with random weights, in the layout of the bundled animate model: for tests
+// and measurements of everything that stands on a model.
 #pragma once
 
 #include <cstdint>
@@ -7,11 +7,17 @@
 
 namespace zoetrope::test_support {
 
-// Pixels and frames of its clips.
+// Pixels and frames of a tiny model's clips.
 inline constexpr int kRandomModelSize = 64;
 inline constexpr int kRandomModelFrames = 6;
 
-// Writes the folder (made if need be). The same seed gives the same bytes. Throws base::Error.
-void write_random_model(const std::filesystem::path& folder, uint64_t seed = 1);
+enum class ModelSize {
+  kTiny,     // a clip takes a tenth of a second
+  kBundled,  // the shapes of the bundled model, so its memory and time
+};
+
+// Writes the folder (made if need be). The same arguments give the same bytes. Throws base::Error.
+void write_random_model(const std::filesystem::path& folder, ModelSize size = ModelSize::kTiny,
+                        uint64_t seed = 1);
 
 }  // namespace zoetrope::test_support
