@@ -1,5 +1,5 @@
-// A complete model folder with random weights, in the layout of the bundled animate model: for tests
-// and measurements of everything that stands on a model.
+// A complete model folder with random weights, in the layout of the bundled animate model: for
+// tests and measurements of everything that stands on a model.
 #pragma once
 
 #include <cstdint>
