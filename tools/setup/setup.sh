@@ -133,6 +133,7 @@ packages_ready() {  # PURPOSE
 fetch_wheels() {
   local lock=$1 folder=$2 requirement
   mkdir -p "$folder"
+  : >"$ZT_LOGS/pip.log"
   while read -r requirement; do
     [[ $requirement == [a-z]* ]] || continue
     say "  ${requirement%% *}"
@@ -142,7 +143,6 @@ fetch_wheels() {
       --abi cp311 --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
       --platform manylinux_2_25_x86_64 --platform manylinux_2_18_x86_64 \
       --platform manylinux2014_x86_64 -r "$folder/requirement.txt" -d "$folder" && continue
-    log_end pip 3
     die "could not fetch ${requirement%% *} from the package index (no network, no disk space?);" \
       "the whole output is in $ZT_LOGS/pip.log"
   done <"$lock"
@@ -243,7 +243,7 @@ install_missing() {  # PURPOSE
 # install PURPOSE (run or test): nothing when all is there.
 install() {
   if packages_ready "$1" && libtorch_ready && cuda_libraries_ready; then return; fi
-  mkdir -p "$ZT_LOGS" || die "cannot write to $ZT_CACHE"
+  mkdir -p "$ZT_LOGS" 2>/dev/null || die "cannot write to $ZT_CACHE"
   with_lock "$ZT_CACHE/lock" install_missing "$1"
 }
 
