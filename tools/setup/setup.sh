@@ -128,21 +128,22 @@ packages_ready() {  # PURPOSE
 
 # ---- LibTorch ----------------------------------------------------------------------------------
 
-# fetch_wheels LOCK FOLDER: wheels already there are checked against their hash and kept, so an
-# interrupted run repeats at most one of them.
+# fetch_wheels LOCK FOLDER: an interrupted run repeats at most one of the wheels.
 fetch_wheels() {
   local lock=$1 folder=$2 requirement
   mkdir -p "$folder"
   : >"$ZT_LOGS/pip.log"
   while read -r requirement; do
     [[ $requirement == [a-z]* ]] || continue
+    ! grep -qsxF "$requirement" "$folder/done" || continue
     say "  ${requirement%% *}"
     echo "$requirement" >"$folder/requirement.txt"
     logged pip /usr/bin/python3 -m pip download --no-deps --require-hashes --only-binary=:all: \
       --no-cache-dir --disable-pip-version-check --python-version 3.11 --implementation cp \
       --abi cp311 --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
       --platform manylinux_2_25_x86_64 --platform manylinux_2_18_x86_64 \
-      --platform manylinux2014_x86_64 -r "$folder/requirement.txt" -d "$folder" && continue
+      --platform manylinux2014_x86_64 -r "$folder/requirement.txt" -d "$folder" &&
+      echo "$requirement" >>"$folder/done" && continue
     die "could not fetch ${requirement%% *} from the package index (no network, no disk space?);" \
       "the whole output is in $ZT_LOGS/pip.log"
   done <"$lock"
