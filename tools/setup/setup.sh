@@ -131,7 +131,9 @@ packages_ready() {  # PURPOSE
 # fetch_wheels LOCK FOLDER: an interrupted run repeats at most one of the wheels.
 fetch_wheels() {
   local lock=$1 folder=$2 requirement
+  cmp -s -- "$lock" "$folder/lock" || rm -rf -- "$folder"
   mkdir -p "$folder"
+  cp -- "$lock" "$folder/lock"
   : >"$ZT_LOGS/pip.log"
   while read -r requirement; do
     [[ $requirement == [a-z]* ]] || continue
