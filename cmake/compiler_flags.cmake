@@ -39,3 +39,7 @@ if(ZOETROPE_SANITIZE)
                       $<$<COMPILE_LANGUAGE:CXX>:-fno-omit-frame-pointer>)
   add_link_options(-fsanitize=${ZOETROPE_SANITIZE})
 endif()
+
+# A binary names only the libraries it uses: zoetrope-train and the GPU tests run on machines that
+# have neither FFmpeg nor ICU.
+add_link_options(-Wl,--as-needed)

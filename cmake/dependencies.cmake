@@ -49,7 +49,8 @@ if(ZOETROPE_CUDA)
   endif()
   set(CMAKE_CUDA_STANDARD 20)
   find_package(CUDAToolkit REQUIRED)
-  # As-needed would drop torch_cuda: nothing refers to it by symbol, its constructors register ops.
-  target_link_options(libtorch INTERFACE -Wl,--no-as-needed)
-  target_link_libraries(libtorch INTERFACE torch_cuda c10_cuda)
+  # torch_cuda registers its operators in constructors; nothing refers to it by symbol, so it must
+  # be kept in spite of --as-needed (compiler_flags.cmake).
+  target_link_libraries(libtorch INTERFACE
+    "-Wl,--push-state,--no-as-needed,${ZOETROPE_LIBTORCH}/torch/lib/libtorch_cuda.so,--pop-state" c10_cuda)
 endif()

@@ -28,7 +28,7 @@ Examples:
 
 Exit status: 0 fine, 1 failed, 2 wrong usage, 130 interrupted.)";
 
-constexpr std::array kCommands = {add_animate, add_inspect,    add_bench,
+constexpr std::array kCommands = {add_animate, add_train,      add_inspect, add_bench,
                                   add_doctor,  add_completion, add_version};
 
 int run(int argc, char** argv) {

@@ -1,0 +1,13 @@
+// The parts of `zoetrope train`, shared by the full binary and by zoetrope-train, which holds only
+// what a bare GPU machine needs (no video decoder, no tokenizer).
+#pragma once
+
+#include "apps/command.h"
+
+namespace zoetrope::apps {
+
+Command add_train_prepare(CLI::App& train);
+Command add_train_autoencoder(CLI::App& train);
+Command add_train_unet(CLI::App& train);
+
+}  // namespace zoetrope::apps
