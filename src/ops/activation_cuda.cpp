@@ -2,7 +2,7 @@
 #include <torch/csrc/autograd/custom_function.h>
 
 #include "kernels/geglu/geglu.h"
-#include "ops/cuda_support.h"
+#include "ops/cuda_support.cuh"
 #include "ops/problems.h"
 
 namespace zoetrope::ops::cuda {

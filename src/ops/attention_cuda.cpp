@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "kernels/temporal_attention/temporal_attention.h"
-#include "ops/cuda_support.h"
+#include "ops/cuda_support.cuh"
 #include "ops/problems.h"
 
 namespace zoetrope::ops::cuda {

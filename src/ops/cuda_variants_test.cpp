@@ -14,7 +14,7 @@
 
 #include "ops/activation.h"
 #include "ops/attention.h"
-#include "ops/cuda_device.h"
+#include "ops/cuda_device.cuh"
 #include "ops/ladder.h"
 #include "ops/norm.h"
 

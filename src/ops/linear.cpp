@@ -14,7 +14,13 @@ bool LinearProblem::grad() const { return needs_grad({&x, &weight, &bias}); }
 
 namespace {
 
-at::Tensor linear_aten(const LinearProblem& p) { return at::linear(p.x, p.weight, p.bias); }
+// As a matrix: with more dimensions at::linear may add the bias in a pass of its own.
+at::Tensor linear_aten(const LinearProblem& p) {
+  if (p.x.dim() <= 2 || !p.x.is_contiguous()) return at::linear(p.x, p.weight, p.bias);
+  auto sizes = p.x.sizes().vec();
+  sizes.back() = p.weight.size(0);
+  return at::linear(p.x.flatten(0, -2), p.weight, p.bias).view(sizes);
+}
 
 // at::linear adds the bias in bf16 by writing it into the result first, a tenth slower than
 // oneDNN's own bias; and in fp32 it calls MKL, which is slow on AMD processors.

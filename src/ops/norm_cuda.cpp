@@ -5,7 +5,7 @@
 
 #include "kernels/group_norm/group_norm.h"
 #include "kernels/layer_norm/layer_norm.h"
-#include "ops/cuda_support.h"
+#include "ops/cuda_support.cuh"
 #include "ops/problems.h"
 
 namespace zoetrope::ops::cuda {

@@ -1,12 +1,12 @@
 // What the CUDA variants share: the device, and the way from tensors to the kernels' plain
 // parameters. Internal to ops, in files built with CUDA only (or with the kernels' host emulation,
-// which replaces cuda_device.h).
+// which replaces cuda_device.cuh).
 #pragma once
 
 #include <ATen/ATen.h>
 
 #include "kernels/common/dtype.h"
-#include "ops/cuda_device.h"
+#include "ops/cuda_device.cuh"
 
 namespace zoetrope::ops::cuda {
 
