@@ -1,5 +1,6 @@
 // zoetrope animate: one picture and a line of text to a clip.
 #include <CLI/CLI.hpp>
+#include <chrono>
 
 #include <fmt/format.h>
 
@@ -161,6 +162,15 @@ nlohmann::json describe(const engine::ClipResult& clip, const std::filesystem::p
           {"warnings", clip.warnings}};
 }
 
+// Of the whole clip, its file included.
+double total_seconds(const engine::ClipResult& clip) {
+  double sum = 0;
+  for (const engine::StageTime& stage : clip.timings) {
+    if (stage.stage == "total" || stage.stage == "write") sum += stage.seconds;
+  }
+  return sum;
+}
+
 // Notes when the first denoising step began, and hands progress on to the view.
 struct Watcher {
   ProgressView& view;
@@ -188,14 +198,17 @@ base::Result<nlohmann::json> make_clips(engine::Engine& engine, Prepared& run, c
     run.request.seed = run.seeds[i];
     ZT_ASSIGN_OR_RETURN(engine::ClipResult clip, engine.generate(run.request, watch));
     const std::filesystem::path& path = run.output.paths[i];
-    const media::Clip frames{std::move(clip.frames), static_cast<double>(clip.fps)};
+    const auto begin = std::chrono::steady_clock::now();
+    media::Clip frames{std::move(clip.frames), static_cast<double>(clip.fps)};
     ZT_ASSIGN_OR_RETURN(const auto bytes, media::encode_clip(frames, run.output.format, cancel));
     ZT_RETURN_IF_ERROR(media::write_file(path, bytes, cancel));
     clip.frames = std::move(frames.frames);
+    const std::chrono::duration<double> writing = std::chrono::steady_clock::now() - begin;
+    clip.timings.push_back({"write", writing.count()});
     clips.push_back(describe(clip, path));
     view.finish(fmt::format("{}: {} frames of {}x{}, {:.1f} s", path.string(), clip.frames.size(),
                             clip.frames.front().width, clip.frames.front().height,
-                            clip.timings.back().seconds));
+                            total_seconds(clip)));
     for (const std::string& warning : clip.warnings) warn(warning);
   }
   return nlohmann::json{{"clips", clips},

@@ -206,7 +206,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& model_
     MemoryPlan plan;
     plan.weight_bytes = pipeline::weight_bytes(index, dtype);
     plan.fixed_bytes = device.is_cuda() ? 0 : kFixedBytesCpu;
-    plan.peak_bytes = plan.fixed_bytes + plan.weight_bytes;
+    plan.peak_bytes = plan.fixed_bytes + 2 * plan.weight_bytes;
     plan.limit_bytes = options.memory_limit_bytes > 0 ? options.memory_limit_bytes
                                                       : free_bytes(device) + plan.fixed_bytes;
     if (!plan.fits()) return TorchEngine::does_not_fit(plan);

@@ -1,6 +1,7 @@
 #include "engine/step_loop.h"
 
 #include <ATen/ATen.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -20,6 +21,7 @@ std::exception_ptr cancelled() {
 
 StepLoop::StepLoop(const pipeline::Components& components, int max_batch)
     : max_batch_(max_batch),
+      device_(components.device),
       runner_(components.unet, components.dtype, components.device,
               pipeline::default_batching(components.device)),
       thread_([this] { work(); }) {}
@@ -50,6 +52,7 @@ void StepLoop::run(pipeline::DenoiseSession& session) {
 
 void StepLoop::work() {
   const c10::NoGradGuard no_gradients;
+  const c10::DeviceGuard on_device(device_);
   while (true) {
     {
       std::unique_lock lock(mutex_);

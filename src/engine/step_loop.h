@@ -44,6 +44,7 @@ class StepLoop {
   static void fail(Job& job, std::exception_ptr why) { job.finished.set_exception(std::move(why)); }
 
   const int max_batch_;
+  const at::Device device_;
   Jobs active_;                  // of the loop's thread
   pipeline::StepRunner runner_;  // likewise
 

@@ -1,5 +1,6 @@
 // The roles between conditioning and frames, and the table of all roles.
 #include <ATen/ATen.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/GradMode.h>
 
 #include <algorithm>
@@ -114,38 +115,39 @@ Bundle decode(const Components& components, const Bundle& clip, const Bundle& im
 }
 
 RoleTable make_roles(const Components& components, DenoiseHooks hooks) {
-  // Gradients are a property of the thread, and every role may run on a thread of its own.
-  const auto without_gradients = [](auto role) -> Role {
-    return [role](std::span<const Bundle> inputs, const RunContext& context) {
+  // Whether gradients are recorded, and the current GPU, are properties of the thread, and every
+  // role may run on a thread of its own.
+  const auto on_this_thread = [&components](auto role) -> Role {
+    return [&components, role](std::span<const Bundle> inputs, const RunContext& context) {
       const c10::NoGradGuard no_gradients;
+      const c10::DeviceGuard on_device(components.device);
       return role(inputs, context);
     };
   };
-  return {
-      {"text_encode", without_gradients([&components](auto inputs, const RunContext&) {
-         return text_encode(components, inputs[0]);
-       })},
-      {"image_encode", without_gradients([&components](auto inputs, const RunContext&) {
-         return image_encode(components, inputs[0]);
-       })},
-      {"image_embed", without_gradients([&components](auto inputs, const RunContext&) {
-         return image_embed(components, inputs[0]);
-       })},
-      {"denoise", without_gradients([&components, hooks](auto inputs, const RunContext& context) {
-         DenoiseSession session =
-             make_session(components, inputs[0], inputs[1], inputs[2],
-                          inputs.size() > 3 ? &inputs[3] : nullptr, hooks, context);
-         hooks.drive(session);
-         Bundle out;
-         out.tensors["latents"] = session.latents();
-         if (!session.trajectory().empty()) {
-           out.tensors["trajectory"] = at::stack(session.trajectory());
-         }
-         return out;
-       })},
-      {"decode", without_gradients([&components](auto inputs, const RunContext& context) {
-         return decode(components, inputs[0], inputs[1], context);
-       })}};
+  return {{"text_encode", on_this_thread([&components](auto inputs, const RunContext&) {
+             return text_encode(components, inputs[0]);
+           })},
+          {"image_encode", on_this_thread([&components](auto inputs, const RunContext&) {
+             return image_encode(components, inputs[0]);
+           })},
+          {"image_embed", on_this_thread([&components](auto inputs, const RunContext&) {
+             return image_embed(components, inputs[0]);
+           })},
+          {"denoise", on_this_thread([&components, hooks](auto inputs, const RunContext& context) {
+             DenoiseSession session =
+                 make_session(components, inputs[0], inputs[1], inputs[2],
+                              inputs.size() > 3 ? &inputs[3] : nullptr, hooks, context);
+             hooks.drive(session);
+             Bundle out;
+             out.tensors["latents"] = session.latents();
+             if (!session.trajectory().empty()) {
+               out.tensors["trajectory"] = at::stack(session.trajectory());
+             }
+             return out;
+           })},
+          {"decode", on_this_thread([&components](auto inputs, const RunContext& context) {
+             return decode(components, inputs[0], inputs[1], context);
+           })}};
 }
 
 }  // namespace zoetrope::pipeline

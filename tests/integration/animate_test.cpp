@@ -121,7 +121,10 @@ TEST_F(CommandLineTest, InspectAndBenchDescribeTheModel) {
   const Outcome bench =
       run({"bench", "--model", model_folder().string(), "--runs", "1", "--steps", "1", "--json"});
   ASSERT_EQ(bench.exit_code, 0) << bench.err;
-  EXPECT_GT(nlohmann::json::parse(bench.out).at("step_seconds").get<double>(), 0.0);
+  const auto figures = nlohmann::json::parse(bench.out);
+  EXPECT_GT(figures.at("step_seconds").get<double>(), 0.0);
+  // What was predicted was enough.
+  EXPECT_LE(figures.at("peak_memory_bytes"), report.at("memory").at("peak_bytes"));
 }
 
 TEST_F(CommandLineTest, DoctorAndVersionSpeakJson) {

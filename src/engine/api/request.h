@@ -44,7 +44,7 @@ struct Request {
   std::optional<double> motion;          // 0 nearly still .. 1 lively
   std::optional<int> size;               // longer side of the frames returned; enlarges or reduces
 
-  // For checks against other implementations, see docs/reproducing.md.
+  // For checks against other implementations, see docs/life_of_a_request.md.
   std::filesystem::path latents_file;  // starting noise: safetensors with "noise" [f, h, w, c]
   std::filesystem::path dump_folder;   // receives noise, conditioning and latents as safetensors
 };
