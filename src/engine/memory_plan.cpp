@@ -58,10 +58,9 @@ MemoryPlan plan_memory(const pipeline::Components& components, const ModelDefaul
                   .fixed_bytes = components.device.is_cuda() ? 0 : kFixedBytesCpu,
                   .peak_bytes = 0,
                   .limit_bytes = limit_bytes};
-  plan.peak_bytes =
-      plan.fixed_bytes +
-      2 * (plan.weight_bytes +
-           predicted_activation_bytes(run_shape(components, defaults, num_frames)));
+  plan.peak_bytes = plan.fixed_bytes +
+                    2 * (plan.weight_bytes +
+                         predicted_activation_bytes(run_shape(components, defaults, num_frames)));
   return plan;
 }
 

@@ -30,8 +30,8 @@ RunShape run_shape(const pipeline::Components& components, const ModelDefaults& 
 int64_t predicted_activation_bytes(const RunShape& shape);
 
 // The process with its libraries loaded, their threads and caches in use, without a model: 190 MiB
-// measured on a two-core machine with LibTorch 2.11, and a margin. On a GPU only the GPU's memory is
-// planned.
+// measured on a two-core machine with LibTorch 2.11, and a margin. On a GPU only the GPU's memory
+// is planned.
 inline constexpr int64_t kFixedBytesCpu = int64_t{260} << 20;
 
 // For one clip of `num_frames` frames. Weights and activations count twice: libraries keep weights
