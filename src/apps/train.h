@@ -1,5 +1,5 @@
-// The parts of `zoetrope train`, shared by the full binary and by zoetrope-train, which holds only
-// what a bare GPU machine needs (no video decoder, no tokenizer).
+// The parts of `zoetrope train`, shared by the full binary and by zoetrope-gpu, which holds only
+// what a bare GPU machine needs (no video decoder).
 #pragma once
 
 #include "apps/command.h"

@@ -47,6 +47,10 @@ Command add_train_unet(CLI::App& parent) {
                    "Encoded versions a clip: plain, mirrored, then randomly changed")
       ->capture_default_str();
   command
+      ->add_option("--still-share", options->still_share,
+                   "Share of a batch that is made from stills: sway, bounce, squash")
+      ->capture_default_str();
+  command
       ->add_option("--time-shift", options->time_shift, "Above 1 moves training towards high noise")
       ->capture_default_str();
   return {command, [=] {

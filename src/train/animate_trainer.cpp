@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <fmt/format.h>
+
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -21,8 +23,10 @@ namespace {
 constexpr double kMaxSnrWeight = 6.0;   // loss weight min(1, 6 / (SNR + 1))
 constexpr int64_t kScalarsPerClip = 3;  // t, whether the picture is given, motion
 
-// Parameters of both networks, random or from a folder of trained weights.
-weights::ParameterMap initial_parameters(const AnimateTraining& options) {
+// Parameters of both networks, random or from a folder of trained weights; what the folder lacks,
+// or has in another shape, starts at random.
+weights::ParameterMap initial_parameters(const AnimateTraining& options,
+                                         const std::function<void(const std::string&)>& print) {
   weights::RandomSource source(options.loop.seed);
   const AnimateNetworks networks(source, options.unet, options.text);
   weights::ParameterMap parameters = source.parameters();
@@ -33,13 +37,19 @@ weights::ParameterMap initial_parameters(const AnimateTraining& options) {
     for (auto& [name, value] : parameters) {
       if (!name.starts_with(component + ".")) continue;
       const std::string stored = name.substr(component.size() + 1);
-      if (!checkpoint.has(stored) || checkpoint.tensor(stored).sizes() != value.sizes()) {
-        throw base::Error(base::data_loss(checkpoint.path() + ": no matching " + stored));
+      if (checkpoint.has(stored) && checkpoint.tensor(stored).sizes() == value.sizes()) {
+        value = checkpoint.tensor(stored);
+      } else {
+        print("starting afresh: " + name);
       }
-      value = checkpoint.tensor(stored);
     }
   }
   return parameters;
+}
+
+// Only a run that is meant to stop and go on needs its latents on the disk.
+std::string cache_file(const LoopOptions& loop) {
+  return loop.max_seconds > 0 ? loop.folder + "/latents.safetensors" : std::string();
 }
 
 class AnimateTrainer {
@@ -49,21 +59,21 @@ class AnimateTrainer {
                  const std::function<void(const std::string&)>& print)
       : options_(options),
         print_(print),
-        sampler_(data),
-        prompts_(prompt_table(data).to(options.device)),
-        cache_(encode(data, autoencoder, data.train_clips, options.cache,
-                      options.loop.folder + "/latents.safetensors")),
-        parameters_(initial_parameters(options), options.dtype, options.device),
+        sampler_(data, options.still_share),
+        prompts_(ClipSampler::prompt_table(data).to(options.device)),
+        cache_(encode({pick(data.clips, data.train_clips), pick(data.stills, data.lone_stills)},
+                      autoencoder, options.cache, cache_file(options.loop))),
+        parameters_(initial_parameters(options, print), options.dtype, options.device),
         optimiser_(parameters_, {.beta2 = 0.98, .weight_decay = 0.02}),
         leaves_(parameters_.leaves()),
         networks_(leaves_, options.unet, options.text),
         step_(
             parameters_, optimiser_, [this](const StepInputs& in) { return loss(in); },
             2 * options.batch, kScalarsPerClip * options.batch),
-        validation_(
-            data, prompts_.select(0, 0),
-            encode(data, autoencoder, data.held_out_clips, {.versions = 1, .dtype = options.dtype}),
-            autoencoder, options.dtype) {}
+        validation_(data, prompts_.select(0, 0),
+                    encode({pick(data.clips, data.held_out_clips), {}}, autoencoder,
+                           {.versions = 1, .dtype = options.dtype}),
+                    autoencoder, options.dtype) {}
 
   LoopOutcome run(const base::ProgressSink& progress, const base::CancelToken& cancel) {
     LoopCallbacks callbacks;
@@ -78,20 +88,16 @@ class AnimateTrainer {
   }
 
  private:
-  // Row 0 is the empty prompt, then every phrasing of every clip.
-  static at::Tensor prompt_table(const TrainingData& data) {
-    return at::cat({data.empty_prompt.unsqueeze(0), data.prompts.flatten(0, 1)});
+  LatentCache encode(const ClipSource& source, const models::AutoencoderKl& autoencoder,
+                     const LatentCacheOptions& options, const std::string& file = {}) const {
+    if (source.size() == 0) return {};
+    std::filesystem::create_directories(options_.loop.folder);
+    print_(fmt::format("encoding {} clips, {} versions", source.size(), options.versions));
+    return encode_clips(autoencoder, source, options, options_.device, file);
   }
 
-  LatentCache encode(const TrainingData& data, const models::AutoencoderKl& autoencoder,
-                     const std::vector<int64_t>& clips, const LatentCacheOptions& options,
-                     const std::string& file = {}) const {
-    if (clips.empty()) return {};
-    std::filesystem::create_directories(options_.loop.folder);
-    print_("encoding " + std::to_string(clips.size()) + " clips, " +
-           std::to_string(options.versions) + " versions");
-    return encode_clips(autoencoder, data.clips.index_select(0, at::tensor(clips)), options,
-                        options_.device, file);
+  static at::Tensor pick(const at::Tensor& from, const std::vector<int64_t>& which) {
+    return from.index_select(0, at::tensor(which, at::kLong));
   }
 
   void draw_batch(int64_t step, TrainStep::Draw& draw) const {
@@ -101,7 +107,7 @@ class AnimateTrainer {
       const auto uniform = [&](uint64_t which) {
         return base::uniform_at(options_.loop.seed, which, step * b + i);
       };
-      const int64_t clip = sampler_.train_position(uniform(1), uniform(2));
+      const int64_t clip = sampler_.example(uniform(8), uniform(1), uniform(2));
       const auto version = static_cast<int64_t>(uniform(3) * cache_.latents.size(0));
       draw.indices.push_back(version * clips + clip);
       const double drop = uniform(4);
@@ -109,12 +115,13 @@ class AnimateTrainer {
                    both = options_.drop_both;
       const bool no_text = drop < text + both;
       const bool no_image = drop >= text && drop < text + both + image;
-      draw.indices.push_back(no_text ? 0 : 1 + sampler_.prompt_row(clip, uniform(5)));
+      draw.indices.push_back(no_text ? 0 : sampler_.prompt_row(clip, uniform(5)));
       const double stratified = (i + uniform(6)) / static_cast<double>(b);
       const double s = options_.time_shift;
       draw.scalars.push_back(static_cast<float>(s * stratified / (1.0 + (s - 1.0) * stratified)));
       draw.scalars.push_back(no_image ? 0.0f : 1.0f);
-      draw.scalars.push_back(uniform(7) < options_.drop_motion ? -1.0f : cache_.motion[clip]);
+      draw.scalars.push_back(
+          uniform(7) < options_.drop_motion ? -1.0f : cache_.motion[version * clips + clip]);
     }
   }
 
@@ -204,6 +211,7 @@ models::AnimateUnetConfig bundled_unet() {
   c.image_latents_encoder = false;
   c.image_embeddings = false;
   c.image_context_size = 16;
+  c.image_context_width = 64;
   return c;
 }
 

@@ -27,8 +27,9 @@ struct AnimateTraining {
   std::string initial_folder;  // start from these weights (unet/, text_encoder/); may be empty
   int64_t batch = 64;
   LatentCacheOptions cache;
-  double time_shift = 1.5;  // t' = s t / (1 + (s - 1) t): more steps at high noise
-  double drop_text = 0.05;  // shares of the batch trained without a condition
+  double still_share = 0.35;  // of a batch that is made from stills
+  double time_shift = 1.5;    // t' = s t / (1 + (s - 1) t): more steps at high noise
+  double drop_text = 0.05;    // shares of the batch trained without a condition
   double drop_image = 0.05;
   double drop_both = 0.05;
   double drop_motion = 0.3;

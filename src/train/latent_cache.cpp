@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/philox.h"
+#include "train/still_motion.h"
 #include "train/training_data.h"
 #include "weights/tensor_io.h"
 
@@ -32,15 +33,7 @@ at::Tensor changed(const at::Tensor& clip, uint64_t seed, uint64_t draw) {
       static_cast<float>(scale),          static_cast<float>(shift(4))};
   const at::Tensor theta =
       at::tensor(at::ArrayRef<float>(affine)).to(clip.device()).view({1, 2, 3});
-  const int64_t f = clip.size(0);
-  // The sampler pads with zeros: shift white to zero and back.
-  const at::Tensor images = (clip - 1.0).permute({0, 3, 1, 2});
-  const at::Tensor grid =
-      at::affine_grid_generator(theta.expand({f, 2, 3}), images.sizes(), /*align_corners=*/false);
-  at::Tensor out = at::grid_sampler(images, grid, /*bilinear*/ 0, /*zeros*/ 0,
-                                    /*align_corners=*/false)
-                       .permute({0, 2, 3, 1}) +
-                   1.0;
+  at::Tensor out = warp_on_white(clip, theta.expand({clip.size(0), 2, 3}));
   if (uniform(5) < kChannelShuffleShare) {
     std::array<int64_t, 3> order = {0, 1, 2};
     std::swap(order[0], order[static_cast<int>(uniform(6) * 3)]);
@@ -48,6 +41,25 @@ at::Tensor changed(const at::Tensor& clip, uint64_t seed, uint64_t draw) {
     out = out.index_select(3, at::tensor(at::ArrayRef<int64_t>(order)).to(clip.device()));
   }
   return out;
+}
+
+// The clips [first, first + count) of the source as fp32 [count, f, h, w, 3]: real ones, then made
+// from stills. A still moves differently in every version.
+at::Tensor source_clips(const ClipSource& source, int64_t first, int64_t count, int64_t version,
+                        uint64_t seed, at::Device device) {
+  const int64_t real = source.clips.size(0);
+  std::vector<at::Tensor> out;
+  if (first < real) {
+    const int64_t n = std::min(count, real - first);
+    out.push_back(to_signed_unit(source.clips.narrow(0, first, n).to(device)));
+  }
+  for (int64_t i = std::max(first, real); i < first + count; ++i) {
+    const at::Tensor still = to_signed_unit(source.stills.select(0, i - real).to(device));
+    out.push_back(
+        animate_still(still, source.clips.size(1), seed, static_cast<uint64_t>(i * 1024 + version))
+            .unsqueeze(0));
+  }
+  return at::cat(out);
 }
 
 at::Tensor version_of(const at::Tensor& clips, int64_t version, uint64_t seed, int64_t first) {
@@ -81,20 +93,22 @@ std::optional<LatentCache> read_cache(const std::string& file, const std::string
   return cache;
 }
 
-LatentCache encode_all(const models::AutoencoderKl& autoencoder, const at::Tensor& clips,
+LatentCache encode_all(const models::AutoencoderKl& autoencoder, const ClipSource& source,
                        const LatentCacheOptions& options, at::Device device) {
   const c10::InferenceMode inference;
   LatentCache cache;
-  const int64_t n = clips.size(0), f = clips.size(1);
+  const int64_t n = source.size(), f = source.clips.size(1);
+  cache.motion.resize(options.versions * n);
   for (int64_t first = 0; first < n; first += kClipsAtOnce) {
     const int64_t count = std::min(kClipsAtOnce, n - first);
-    const at::Tensor part = to_signed_unit(clips.narrow(0, first, count).to(device));
-    const at::Tensor motion = motion_strength(part).to(at::kCPU).contiguous();
-    cache.motion.insert(cache.motion.end(), motion.const_data_ptr<float>(),
-                        motion.const_data_ptr<float>() + count);
     for (int64_t version = 0; version < options.versions; ++version) {
-      const at::Tensor x = version_of(part, version, options.seed, first).flatten(0, 1);
-      const auto moments = autoencoder.encode(x.contiguous().to(options.dtype));
+      const at::Tensor x =
+          version_of(source_clips(source, first, count, version, options.seed, device), version,
+                     options.seed, first);
+      const at::Tensor motion = motion_strength(x).to(at::kCPU).contiguous();
+      std::copy_n(motion.const_data_ptr<float>(), count,
+                  cache.motion.begin() + version * n + first);
+      const auto moments = autoencoder.encode(x.flatten(0, 1).contiguous().to(options.dtype));
       const at::Tensor z =
           autoencoder.normalise(moments.mean).to(at::kHalf).unflatten(0, {count, f});
       if (!cache.latents.defined()) {
@@ -117,13 +131,13 @@ at::Tensor motion_strength(const at::Tensor& clips) {
   return ((difference.clamp_min(1e-4).log10() + 2.6) / 1.8).clamp(0.0, 1.0);
 }
 
-LatentCache encode_clips(const models::AutoencoderKl& autoencoder, const at::Tensor& clips,
+LatentCache encode_clips(const models::AutoencoderKl& autoencoder, const ClipSource& source,
                          const LatentCacheOptions& options, at::Device device,
                          const std::string& file) {
   const std::string key =
-      fmt::format("clips {} versions {} seed {}", clips.size(0), options.versions, options.seed);
+      fmt::format("clips {} versions {} seed {}", source.size(), options.versions, options.seed);
   if (auto cache = read_cache(file, key, device)) return *std::move(cache);
-  LatentCache cache = encode_all(autoencoder, clips, options, device);
+  LatentCache cache = encode_all(autoencoder, source, options, device);
   if (!file.empty()) {
     const auto status = weights::save_tensors(
         file, {{"latents", cache.latents}, {"motion", at::tensor(cache.motion)}}, {{"key", key}});

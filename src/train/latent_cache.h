@@ -14,7 +14,14 @@ namespace zoetrope::train {
 
 struct LatentCache {
   at::Tensor latents;         // fp16 [versions, n, f, h, w, c], normalised
-  std::vector<float> motion;  // per clip: motion_strength of the plain version
+  std::vector<float> motion;  // [versions * n]: motion_strength of each
+};
+
+// What is encoded: real clips, then clips made from stills (still_motion.h).
+struct ClipSource {
+  at::Tensor clips;   // u8 [n, f, h, w, 3]
+  at::Tensor stills;  // u8 [m, h, w, 3]; undefined = none
+  int64_t size() const { return clips.size(0) + (stills.defined() ? stills.size(0) : 0); }
 };
 
 // How lively a clip is, in [0, 1]: the mean absolute difference of neighbouring frames d (pixels in
@@ -28,9 +35,9 @@ struct LatentCacheOptions {
   at::ScalarType dtype = at::kFloat;
 };
 
-// clips u8 [n, f, h, w, 3] on any device; work and result are on `device`. With `file`, the result
-// is kept there and read back by later calls with the same clips and options.
-LatentCache encode_clips(const models::AutoencoderKl& autoencoder, const at::Tensor& clips,
+// Work and result are on `device`. With `file`, the result is kept there and read back by later
+// calls for the same number of clips and the same options.
+LatentCache encode_clips(const models::AutoencoderKl& autoencoder, const ClipSource& source,
                          const LatentCacheOptions& options, at::Device device,
                          const std::string& file = {});
 

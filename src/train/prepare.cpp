@@ -69,6 +69,19 @@ at::Tensor token_row(const weights::ClipTokenizer& tokenizer, const std::string&
   return at::tensor(tokenizer.encode(text).ids, at::kInt);
 }
 
+void add_phrasings(const PrepareOptions& options, const weights::ClipTokenizer& tokenizer,
+                   const Caption& caption, size_t number, std::vector<at::Tensor>& rows) {
+  for (int64_t k = 0; k < options.phrasings; ++k) {
+    rows.push_back(token_row(tokenizer, phrase(caption, k, options.seed * 1000003 + number)));
+  }
+}
+
+// [captions, phrasings, length]; a data set without stills has no rows.
+at::Tensor prompt_tensor(const PrepareOptions& options, const std::vector<at::Tensor>& rows) {
+  if (rows.empty()) return at::empty({0, options.phrasings, options.prompt_length}, at::kInt);
+  return at::stack(rows).view({-1, options.phrasings, options.prompt_length});
+}
+
 // Everything but the pictures: index.safetensors and index.json.
 Result<PrepareSummary> write_index(const PrepareOptions& options, const std::vector<Caption>& clips,
                                    const std::vector<Caption>& stills) {
@@ -81,8 +94,8 @@ Result<PrepareSummary> write_index(const PrepareOptions& options, const std::vec
   std::map<std::string, int32_t> ids;
   std::set<std::string> held_seen;
   std::vector<int32_t> concept_ids;
-  std::vector<uint8_t> held, still_held;
-  std::vector<at::Tensor> prompts;
+  std::vector<uint8_t> held, still_held, still_animated;
+  std::vector<at::Tensor> prompts, still_prompts;
   std::vector<std::string> captions;
   const auto is_held = [&](const Caption& caption) {
     return held_concepts.contains(concept_of_caption(caption.text)) ? uint8_t{1} : uint8_t{0};
@@ -92,21 +105,25 @@ Result<PrepareSummary> write_index(const PrepareOptions& options, const std::vec
     concept_ids.push_back(ids.try_emplace(about, static_cast<int32_t>(ids.size())).first->second);
     held.push_back(is_held(clips[i]));
     if (held.back() != 0) held_seen.insert(about);
-    for (int64_t k = 0; k < options.phrasings; ++k) {
-      prompts.push_back(token_row(tokenizer, phrase(clips[i], k, options.seed * 1000003 + i)));
-    }
+    add_phrasings(options, tokenizer, clips[i], i, prompts);
     captions.push_back(clips[i].text);
   }
-  for (const Caption& still : stills) still_held.push_back(is_held(still));
+  const std::set<std::string> animated(captions.begin(), captions.end());
+  for (size_t i = 0; i < stills.size(); ++i) {
+    still_held.push_back(is_held(stills[i]));
+    still_animated.push_back(animated.contains(stills[i].text) ? 1 : 0);
+    add_phrasings(options, tokenizer, stills[i], clips.size() + i, still_prompts);
+  }
 
-  const auto status = weights::save_tensors(
-      options.out_folder + "/index.safetensors",
-      {{"prompts", at::stack(prompts).view({static_cast<int64_t>(clips.size()), options.phrasings,
-                                            options.prompt_length})},
-       {"empty_prompt", token_row(tokenizer, "")},
-       {"concept", at::tensor(concept_ids, at::kInt)},
-       {"held_out", at::tensor(held, at::kByte)},
-       {"still_held_out", at::tensor(still_held, at::kByte)}});
+  const auto status =
+      weights::save_tensors(options.out_folder + "/index.safetensors",
+                            {{"prompts", prompt_tensor(options, prompts)},
+                             {"still_prompts", prompt_tensor(options, still_prompts)},
+                             {"empty_prompt", token_row(tokenizer, "")},
+                             {"concept", at::tensor(concept_ids, at::kInt)},
+                             {"held_out", at::tensor(held, at::kByte)},
+                             {"still_held_out", at::tensor(still_held, at::kByte)},
+                             {"still_animated", at::tensor(still_animated, at::kByte)}});
   ZT_RETURN_IF_ERROR(status);
   summary.vocabulary = tokenizer.largest_id() + 1;
   write_json(options.out_folder + "/index.json",

@@ -61,6 +61,17 @@ base::Result<TrainingData> TrainingData::open(const std::string& folder) {
   ZT_ASSIGN_OR_RETURN(const at::Tensor still_held, read(folder, index, "still_held_out"));
   ZT_RETURN_IF_ERROR(check_shape(still_held, {d.stills.size(0)}, folder + "/" + index));
   split(still_held, d.train_stills, d.held_out_stills);
+  ZT_ASSIGN_OR_RETURN(const at::Tensor still_prompts, read(folder, index, "still_prompts"));
+  ZT_RETURN_IF_ERROR(check_shape(still_prompts,
+                                 {d.stills.size(0), d.prompts.size(1), d.prompts.size(2)},
+                                 folder + "/" + index + ": still_prompts"));
+  d.still_prompts = still_prompts.to(at::kLong);
+  ZT_ASSIGN_OR_RETURN(const at::Tensor animated, read(folder, index, "still_animated"));
+  ZT_RETURN_IF_ERROR(check_shape(animated, {d.stills.size(0)}, folder + "/" + index));
+  const auto has_clip = numbers(animated);
+  for (const int64_t still : d.train_stills) {
+    if (has_clip[still] == 0) d.lone_stills.push_back(still);
+  }
   ZT_ASSIGN_OR_RETURN(const auto json, weights::JsonObject::read(folder + "/index.json"));
   d.captions = json.require<std::vector<std::string>>("captions");
   d.vocabulary = json.require<int64_t>("vocabulary");

@@ -4,7 +4,8 @@
 //   clips.safetensors   frames U8 [n, f, h, w, 3]
 //   stills.safetensors  frames U8 [m, h, w, 3]
 //   index.safetensors   prompts I32 [n, v, l] (v phrasings, l token ids), empty_prompt I32 [l],
-//                       concept I32 [n], held_out U8 [n], still_held_out U8 [m]
+//                       concept I32 [n], held_out U8 [n]; still_prompts I32 [m, v, l],
+//                       still_held_out U8 [m], still_animated U8 [m] (a clip of it exists)
 //   index.json          captions, one a clip; vocabulary: the number of tokens
 //   tokenizer/          the vocabulary the prompts are in
 #pragma once
@@ -24,11 +25,13 @@ struct TrainingData {
   at::Tensor clips;                                    // u8 [n, f, h, w, 3], mapped
   at::Tensor stills;                                   // u8 [m, h, w, 3], mapped
   at::Tensor prompts;                                  // int64 [n, v, l]
+  at::Tensor still_prompts;                            // int64 [m, v, l]
   at::Tensor empty_prompt;                             // int64 [l]
   int64_t vocabulary = 0;                              // token ids are below this
   std::vector<int64_t> concept_of;                     // per clip
   std::vector<int64_t> train_clips, held_out_clips;    // clip numbers
   std::vector<int64_t> train_stills, held_out_stills;  // still numbers
+  std::vector<int64_t> lone_stills;                    // training stills without a clip
   std::vector<std::string> captions;                   // per clip
 
   // Errors name the file and the field.

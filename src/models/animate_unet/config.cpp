@@ -62,6 +62,7 @@ void visit_variants(Config& c, const Visit& visit) {
   visit("image_latents_encoder", c.image_latents_encoder);
   visit("image_embeddings", c.image_embeddings);
   visit("image_context_size", c.image_context_size);
+  visit("image_context_width", c.image_context_width);
 }
 
 void validate(const AnimateUnetConfig& c, const std::string& source) {

@@ -45,6 +45,7 @@ struct AnimateUnetConfig {
   bool image_latents_encoder = true;    // convolutions and temporal attention over image latents
   bool image_embeddings = true;         // context tokens from a CLIP image embedding
   int64_t image_context_size = 32;      // image latents are pooled to this size for context tokens
+  int64_t image_context_width = 0;      // of the layers before them: w, then 2 w; 0 = 8 * channels
 
   // Block types are diffusers' names ("CrossAttnDownBlock3D", ...), the other fields as above.
   // Throws base::Error naming the field.

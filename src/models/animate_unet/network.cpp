@@ -85,9 +85,10 @@ void AnimateUnet::build_conditioning(const Scope& scope) {
   const int64_t in = config_.folded_in_channels();
   const int64_t context = config_.cross_attention_dim;
   const Scope tokens = scope.sub("image_latents_context_embedding");
-  image_context_.emplace_back(tokens.sub("0"), in, in * 8);
-  image_context_.emplace_back(tokens.sub("3"), in * 8, in * 16, Conv2d::Options{.stride = 2});
-  image_context_.emplace_back(tokens.sub("5"), in * 16, context, Conv2d::Options{.stride = 2});
+  const int64_t width = config_.image_context_width > 0 ? config_.image_context_width : in * 8;
+  image_context_.emplace_back(tokens.sub("0"), in, width);
+  image_context_.emplace_back(tokens.sub("3"), width, 2 * width, Conv2d::Options{.stride = 2});
+  image_context_.emplace_back(tokens.sub("5"), 2 * width, context, Conv2d::Options{.stride = 2});
   if (config_.position_size > 0) {
     const int64_t side = (config_.image_context_size + 3) / 4;
     image_position_ = tokens.take("position", {side * side, context}, Init::normal(0.02));

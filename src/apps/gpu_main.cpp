@@ -1,5 +1,5 @@
-// zoetrope-train: the two training commands alone, for machines that have a GPU and LibTorch but no
-// FFmpeg and no ICU. The data set is prepared elsewhere with `zoetrope train prepare`.
+// zoetrope-gpu: training and benchmark alone, for machines that have a GPU and LibTorch but no
+// FFmpeg. The data set is prepared elsewhere with `zoetrope train prepare`.
 #include <CLI/CLI.hpp>
 
 #include "apps/exit_code.h"
@@ -8,9 +8,9 @@
 
 int main(int argc, char** argv) {
   using namespace zoetrope::apps;
-  CLI::App root{"Trains Zoetrope's networks on prepared data.", "zoetrope-train"};
+  CLI::App root{"Trains and times Zoetrope's networks on a bare GPU machine.", "zoetrope-gpu"};
   root.require_subcommand(1);
-  const Command commands[] = {add_train_autoencoder(root), add_train_unet(root)};
+  const Command commands[] = {add_train_autoencoder(root), add_train_unet(root), add_bench(root)};
   try {
     root.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
