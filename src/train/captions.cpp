@@ -1,42 +1,25 @@
 #include "train/captions.h"
 
 #include <filesystem>
-#include <fstream>
-#include <nlohmann/json.hpp>
 
-#include "weights/json_config.h"
+#include "weights/json_lines.h"
 
 namespace zoetrope::train {
 namespace {
 
-constexpr size_t kMaxLineBytes = 1 << 20;
-
-base::Result<Caption> parse_line(const std::string& line, const std::string& source,
-                                 bool with_file) {
-  ZT_ASSIGN_OR_RETURN(const auto json, weights::JsonObject::parse(line, source));
+base::Result<std::vector<Caption>> read_file(const std::string& path, bool with_file) {
+  ZT_ASSIGN_OR_RETURN(const auto lines, weights::read_json_lines(path));
+  std::vector<Caption> captions;
   try {
-    Caption caption;
-    caption.text = json.require<std::string>("caption");
-    caption.keywords = json.get<std::vector<std::string>>("keywords", {});
-    if (with_file) caption.file = json.require<std::string>("file");
-    return caption;
+    for (const weights::JsonObject& line : lines) {
+      Caption caption;
+      caption.text = line.require<std::string>("caption");
+      caption.keywords = line.get<std::vector<std::string>>("keywords", {});
+      if (with_file) caption.file = line.require<std::string>("file");
+      captions.push_back(std::move(caption));
+    }
   } catch (const base::Error& error) {
     return error.status();
-  }
-}
-
-base::Result<std::vector<Caption>> read_file(const std::string& path, bool with_file) {
-  std::ifstream file(path);
-  if (!file) return base::not_found(path + ": cannot be read");
-  std::vector<Caption> captions;
-  int64_t number = 0;
-  for (std::string line; std::getline(file, line);) {
-    ++number;
-    const std::string source = path + ":" + std::to_string(number);
-    if (line.size() > kMaxLineBytes) return base::data_loss(source + ": line too long");
-    if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-    ZT_ASSIGN_OR_RETURN(Caption caption, parse_line(line, source, with_file));
-    captions.push_back(std::move(caption));
   }
   if (captions.empty()) return base::invalid_argument(path + ": no captions");
   return captions;

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "media/image.h"
-#include "train/picture_grid.h"
 #include "train/training_data.h"
 
 namespace zoetrope::train {
@@ -14,10 +13,9 @@ at::Tensor example_picture() {
   auto read = media::read_image(std::string(ZOETROPE_SOURCE_DIR) + "/examples/rocket.png");
   EXPECT_TRUE(read.ok()) << read.status().message();
   const media::Image& image = read->image;
-  return to_signed_unit(
-      at::from_blob(const_cast<uint8_t*>(image.rgb.data()), {image.height, image.width, 3},
-                    at::kByte)
-          .clone());
+  return to_signed_unit(at::from_blob(const_cast<uint8_t*>(image.rgb.data()),
+                                      {image.height, image.width, 3}, at::kByte)
+                            .clone());
 }
 
 TEST(StillMotion, StartsWithThePictureAndLoops) {
@@ -40,14 +38,6 @@ TEST(StillMotion, DependsOnSeedAndDrawAlone) {
   const at::Tensor picture = example_picture();
   EXPECT_TRUE(at::equal(animate_still(picture, 16, 3, 4), animate_still(picture, 16, 3, 4)));
   EXPECT_FALSE(at::equal(animate_still(picture, 16, 3, 4), animate_still(picture, 16, 3, 5)));
-}
-
-TEST(StillMotion, DumpForALook) {
-  std::vector<at::Tensor> rows;
-  for (uint64_t draw = 0; draw < 8; ++draw) {
-    rows.push_back(to_pixels(animate_still(example_picture(), 16, 3, draw)).slice(0, 0, 16, 2));
-  }
-  write_picture_grid("/tmp/stills.png", rows);
 }
 
 }  // namespace
