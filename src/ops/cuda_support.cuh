@@ -31,10 +31,11 @@ inline at::Tensor pack(const at::Tensor& t) {
   return t.is_contiguous() ? t.clone() : t.contiguous();
 }
 
-// A parameter vector that the kernels can read beside x.
+// A parameter vector that the kernels can read beside x once it is packed: a slice of a trainer's
+// flat buffer may start anywhere.
 inline bool matches(const at::Tensor& parameter, const at::Tensor& x) {
   return parameter.defined() && parameter.scalar_type() == x.scalar_type() &&
-         parameter.device() == x.device() && packed(parameter);
+         parameter.device() == x.device() && parameter.is_contiguous();
 }
 
 inline at::Tensor floats(int64_t count, const at::Tensor& like) {

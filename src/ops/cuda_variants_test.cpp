@@ -147,7 +147,7 @@ TEST_P(CudaVariants, GroupNormFarFromZero) {
 }
 
 TEST_P(CudaVariants, LayerNorm) {
-  std::vector<std::pair<int64_t, int64_t>> sizes = {{1, 8},    {5, 40},   {1000, 128}, {33, 320},
+  std::vector<std::pair<int64_t, int64_t>> sizes = {{1, 8},    {5, 40},   {200, 128}, {33, 320},
                                                     {7, 1024}, {600, 16}, {2, 1016}};
   if (runs_big_problems()) sizes.insert(sizes.end(), {{262144, 128}, {4099, 768}, {100000, 192}});
   for (const auto& [rows, channels] : sizes) {
@@ -206,6 +206,28 @@ TEST_P(CudaVariants, BatchDoesNotMatter) {
   EXPECT_TRUE(at::equal(group_norm(x, p)[1], group_norm(x.slice(0, 1, 2).clone(), p)[0]));
   EXPECT_TRUE(at::equal(layer_norm(x, weight, bias, 1e-5)[1],
                         layer_norm(x.slice(0, 1, 2).clone(), weight, bias, 1e-5)[0]));
+}
+
+// Parameters that are slices of a flat buffer, off the 16-byte boundaries, and an expanded
+// gradient.
+TEST_P(CudaVariants, ParametersMayStartAnywhere) {
+  const auto leaf = [](const Tensor& t) { return t.detach().requires_grad_(true); };
+  const auto options = at::TensorOptions(kernel_device()).dtype(GetParam());
+  const Tensor flat = random({3 + 2 * 64}).to(options);
+  const Tensor weight = flat.slice(0, 3, 67), bias = flat.slice(0, 67, 131);
+  const Tensor x = random({2, 40, 64}).to(options);
+  const ForceVariant group("group_norm", "cuda"), layer("layer_norm", "cuda");
+  const auto both = [&](const Tensor& w, const Tensor& b) {
+    const GroupNormParameters p{4, 1e-5, w, b, Activation::kSilu, {}, {}};
+    return group_norm(x, p) + layer_norm(x, w, b, 1e-5);
+  };
+  const Tensor w = leaf(weight), b = leaf(bias), w2 = leaf(weight.clone()), b2 = leaf(bias.clone());
+  const Tensor got = both(w, b), want = both(w2, b2);
+  got.sum().backward();
+  want.sum().backward();
+  EXPECT_TRUE(at::equal(got, want));
+  EXPECT_TRUE(at::equal(w.grad(), w2.grad()));
+  EXPECT_TRUE(at::equal(b.grad(), b2.grad()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Dtypes, CudaVariants, testing::Values(at::kFloat, at::kBFloat16),

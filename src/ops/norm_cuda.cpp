@@ -65,11 +65,11 @@ struct GroupNormFunction : torch::autograd::Function<GroupNormFunction> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
                         const Tensor& bias, const Optional& optional_scale,
                         const Optional& optional_shift, int64_t groups, double eps, bool silu) {
+    const Tensor w = pack(weight), b = pack(bias);
     const Tensor scale = optional_scale.value_or(Tensor());
     const Tensor shift = optional_shift.value_or(Tensor());
-    const Normalised out =
-        group_norm_forward(x, groups, affine_of(weight, bias, scale, shift, eps, silu));
-    context->save_for_backward({x, weight, bias, scale, shift, out.mean, out.rstd});
+    const Normalised out = group_norm_forward(x, groups, affine_of(w, b, scale, shift, eps, silu));
+    context->save_for_backward({x, w, b, scale, shift, out.mean, out.rstd});
     context->saved_data["groups"] = groups;
     context->saved_data["eps"] = eps;
     context->saved_data["silu"] = silu;
@@ -126,8 +126,9 @@ Normalised layer_norm_forward(const Tensor& x, const Tensor& weight, const Tenso
 struct LayerNormFunction : torch::autograd::Function<LayerNormFunction> {
   static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight,
                         const Tensor& bias, double eps) {
-    const Normalised out = layer_norm_forward(x, weight, bias, eps);
-    context->save_for_backward({x, weight, out.mean, out.rstd});
+    const Tensor w = pack(weight);
+    const Normalised out = layer_norm_forward(x, w, pack(bias), eps);
+    context->save_for_backward({x, w, out.mean, out.rstd});
     return out.y;
   }
 
@@ -178,8 +179,9 @@ Tensor group_norm(const GroupNormProblem& problem) {
     return GroupNormFunction::apply(problem.x, p.weight, p.bias, present(p.scale), present(p.shift),
                                     p.groups, p.eps, silu);
   }
+  const Tensor weight = pack(p.weight), bias = pack(p.bias);
   return group_norm_forward(problem.x, p.groups,
-                            affine_of(p.weight, p.bias, p.scale, p.shift, p.eps, silu))
+                            affine_of(weight, bias, p.scale, p.shift, p.eps, silu))
       .y;
 }
 
@@ -194,7 +196,7 @@ Tensor layer_norm(const LayerNormProblem& problem) {
   if (problem.grad()) {
     return LayerNormFunction::apply(problem.x, problem.weight, problem.bias, problem.eps);
   }
-  return layer_norm_forward(problem.x, problem.weight, problem.bias, problem.eps).y;
+  return layer_norm_forward(problem.x, pack(problem.weight), pack(problem.bias), problem.eps).y;
 }
 
 }  // namespace zoetrope::ops::cuda
