@@ -88,6 +88,7 @@ std::vector<Finding> devices() {
   const int count = tensor::cuda_device_count();
   if (count > 0) {
     std::vector<Finding> found;
+    found.reserve(count);
     for (int i = 0; i < count; ++i) {
       found.push_back({"gpu " + std::to_string(i),
                        tensor::describe_device(at::Device(at::kCUDA, static_cast<int8_t>(i)))});

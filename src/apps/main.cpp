@@ -40,6 +40,7 @@ int run(int argc, char** argv) {
   root.get_formatter()->column_width(34);
 
   std::vector<Command> commands;
+  commands.reserve(kCommands.size());
   for (const auto& add : kCommands) commands.push_back(add(root));
   // A section of the configuration file for another command must not select that command.
   for (const Command& command : commands) command.flags->configurable(true);

@@ -11,6 +11,7 @@ Conditioning concatenate(const std::vector<const Conditioning*>& parts) {
   if (parts.size() == 1) return *parts.front();
   const auto join = [&](const auto& member) {
     std::vector<at::Tensor> tensors;
+    tensors.reserve(parts.size());
     for (const Conditioning* part : parts) tensors.push_back(member(*part));
     return at::cat(tensors, 0);
   };
