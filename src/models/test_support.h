@@ -30,9 +30,10 @@ inline weights::JsonObject json_object(const nlohmann::json& json) {
 // A folder as save_pretrained writes it, with the reference's inputs and outputs.
 class Fixture {
  public:
-  explicit Fixture(const std::string& name)
-      : folder_(std::string(ZOETROPE_SOURCE_DIR "/tests/fixtures/models/") + name),
-        case_(weights::load_tensors(folder_ + "/case.safetensors").value_or_throw()) {}
+  // `model`: the folder with weights and configuration, from the top of the source tree; empty =
+  // the fixture's own.
+  explicit Fixture(const std::string& name, const std::string& model = {})
+      : Fixture(std::string(ZOETROPE_SOURCE_DIR "/"), "tests/fixtures/models/" + name, model) {}
 
   weights::JsonObject config() const {
     return weights::JsonObject::read(folder_ + "/config.json").value_or_throw();
@@ -53,6 +54,10 @@ class Fixture {
   }
 
  private:
+  Fixture(const std::string& root, const std::string& fixture, const std::string& model)
+      : folder_(root + (model.empty() ? fixture : model)),
+        case_(weights::load_tensors(root + fixture + "/case.safetensors").value_or_throw()) {}
+
   std::string folder_;
   weights::ParameterMap case_;
 };

@@ -213,13 +213,14 @@ class UnitBlock(nn.Module):
 class ImageTokens(nn.Sequential):
     def __init__(self, c, channels):
         size = c["image_context_size"]
+        width = c.get("image_context_width", 0) or channels * 8
         super().__init__(
-            nn.Conv2d(channels, channels * 8, 3, padding=1),
+            nn.Conv2d(channels, width, 3, padding=1),
             nn.SiLU(),
             nn.AdaptiveAvgPool2d((size, size)),
-            nn.Conv2d(channels * 8, channels * 16, 3, padding=1, stride=2),
+            nn.Conv2d(width, width * 2, 3, padding=1, stride=2),
             nn.SiLU(),
-            nn.Conv2d(channels * 16, c["cross_attention_dim"], 3, padding=1, stride=2),
+            nn.Conv2d(width * 2, c["cross_attention_dim"], 3, padding=1, stride=2),
         )
         side = (size + 3) // 4
         self.position = nn.Parameter(torch.zeros(side * side, c["cross_attention_dim"]))
@@ -306,4 +307,8 @@ def load(folder, dtype=torch.float32):
     folder = pathlib.Path(folder)
     model = AnimateUNet(json.loads((folder / "config.json").read_text()))
     model.load_state_dict(safetensors.torch.load_file(folder / "diffusion_pytorch_model.safetensors"))
-    return model.to(dtype).to(memory_format=torch.channels_last).eval()
+    model = model.to(dtype).eval()
+    for parameter in model.parameters():
+        if parameter.dim() == 4:  # the temporal convolutions' weights have five dimensions
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+    return model

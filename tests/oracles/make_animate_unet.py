@@ -6,6 +6,7 @@ Without arguments, writes them; with --check, compares. Needs torch and diffuser
 """
 
 import json
+import pathlib
 
 import safetensors.torch
 import torch
@@ -109,6 +110,17 @@ def make_bundled(folder):
     (folder / "config.json").write_text(json.dumps(BUNDLED, indent=2) + "\n")
 
 
+def make_shipped(folder):
+    """The bundled model itself; its weights stay where they are."""
+    source = pathlib.Path(__file__).parents[2] / "models/animate/unet"
+    model = AnimateUNet(json.loads((source / "config.json").read_text())).eval()
+    weights = safetensors.torch.load_file(source / "diffusion_pytorch_model.safetensors")
+    model.load_state_dict({name: value.float() for name, value in weights.items()})
+    given = inputs(5, 1, 4, (32, 32), 4, 160, [700], [70])
+    folder.mkdir(parents=True)
+    safetensors.torch.save_file(case(model, run_oracle, "clip", given), folder / "case.safetensors")
+
+
 def make(folder):
     # Odd sides: enlarging must meet the size of the skip connection.
     make_i2vgen(
@@ -131,6 +143,7 @@ def make(folder):
         {"clip": (2, 3, (13, 10))},
     )
     make_bundled(folder / "bundled")
+    make_shipped(folder / "shipped")
 
 
 if __name__ == "__main__":

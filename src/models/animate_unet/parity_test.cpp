@@ -13,6 +13,7 @@ namespace {
 struct Reference {
   const char* folder;
   const char* inputs;  // which case of the folder
+  const char* model = "";
 };
 
 using Case = std::tuple<Reference, at::ScalarType>;
@@ -21,7 +22,7 @@ class AnimateUnetParity : public testing::TestWithParam<Case> {};
 
 TEST_P(AnimateUnetParity, EqualsTheOracle) {
   const auto& [reference, dtype] = GetParam();
-  const Fixture fixture(std::string("animate_unet/") + reference.folder);
+  const Fixture fixture(std::string("animate_unet/") + reference.folder, reference.model);
   auto source = fixture.source(dtype);
   const AnimateUnet unet(AnimateUnetConfig::from_json(fixture.config()), weights::Scope(source));
   EXPECT_TRUE(source.expect_all_used().ok()) << source.expect_all_used().message();
@@ -46,7 +47,8 @@ std::string case_name(const testing::TestParamInfo<Case>& info) {
 
 const auto kReferences = testing::Values(
     Reference{"shallow", "still"}, Reference{"shallow", "clip"}, Reference{"deep", "clip"},
-    Reference{"bundled", "still"}, Reference{"bundled", "clip"});
+    Reference{"bundled", "still"}, Reference{"bundled", "clip"},
+    Reference{"shipped", "clip", "models/animate/unet"});
 
 INSTANTIATE_TEST_SUITE_P(All, AnimateUnetParity, testing::Combine(kReferences, kDtypes), case_name);
 
