@@ -22,6 +22,7 @@ struct Flags {
   ModelFlags model;
   int runs = 5;
   std::optional<int> steps;
+  std::optional<double> text_guidance, image_guidance;
   bool json = false;
 
   Output output() const { return json ? Output::kJson : Output::kText; }
@@ -55,6 +56,8 @@ base::Result<Samples> measure(engine::Engine& engine, const Flags& flags,
   request.picture = ramp(256);
   request.prompt = "a person waving";
   request.steps = flags.steps;
+  request.text_guidance = flags.text_guidance;
+  request.image_guidance = flags.image_guidance;
   Samples samples;
   const auto view = make_progress_view(ProgressStyle::kAuto);
   // The first run fills caches and thread pools; it is not counted.
@@ -124,6 +127,11 @@ Command add_bench(CLI::App& root) {
       ->capture_default_str();
   command->add_option("--steps", flags->steps, "Denoising steps (default: the model's, 15)")
       ->type_name("N");
+  command
+      ->add_option("--text-guidance", flags->text_guidance,
+                   "As in animate; both 1: one forward a step instead of three")
+      ->type_name("X");
+  command->add_option("--image-guidance", flags->image_guidance, "As in animate")->type_name("X");
   command->add_flag("--json", flags->json, "Print one JSON object on stdout");
   add_model_flags(*command, flags->model);
   return {command, [flags] { return run(*flags); }};
