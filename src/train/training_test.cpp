@@ -97,7 +97,7 @@ double mean_of(const std::vector<double>& values, size_t begin, size_t end) {
   return sum / static_cast<double>(end - begin);
 }
 
-TEST(Training, OverfitsOneClip) {
+TEST(TrainingSlow, OverfitsOneClip) {
   const TemporaryFolder folder;
   AnimateTraining options = tiny_training(folder.path());
   options.loop.steps = 400;
