@@ -30,6 +30,7 @@ void draw_loss_curve(const std::string& log_path, const std::string& picture_pat
     }
   }
   std::vector<media::Series> list;
+  list.reserve(curves.size());
   for (auto& [name, series] : curves) list.push_back(std::move(series));
   const media::Image picture =
       media::plot(list, {.title = "training", .x_label = "step", .log_y = true});

@@ -11,6 +11,7 @@ namespace zoetrope::train {
 void write_picture_grid(const std::string& path, const std::vector<at::Tensor>& rows) {
   if (rows.empty()) return;
   std::vector<at::Tensor> lines;
+  lines.reserve(rows.size());
   for (const at::Tensor& row : rows) {
     lines.push_back(at::cat(row.to(at::kCPU).unbind(0), 1));  // [h, k*w, 3]
   }

@@ -37,6 +37,7 @@ void TrainStep::body() {
                             /*allow_unused=*/true);
   const at::Tensor norm = optimiser_.step(gradients, inputs_.learning_rate, inputs_.ema_rate);
   std::vector<at::Tensor> figures;
+  figures.reserve(outputs.size() + 1);
   for (const at::Tensor& t : outputs) figures.push_back(t.detach());
   figures.push_back(norm);
   const at::Tensor stacked = at::stack(figures);

@@ -25,6 +25,7 @@ constexpr BlockTypes kUp{"up_block_types", "CrossAttnUpBlock3D", "UpBlock3D"};
 
 std::vector<std::string> names_of(const std::vector<bool>& has_attention, const BlockTypes& types) {
   std::vector<std::string> names;
+  names.reserve(has_attention.size());
   for (const bool attention : has_attention) {
     names.emplace_back(attention ? types.attention : types.plain);
   }
