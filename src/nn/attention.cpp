@@ -12,8 +12,12 @@ SelfAttentionProjections::SelfAttentionProjections(const weights::Scope& scope, 
       qkv_(scope, {"to_q", "to_k", "to_v"}, channels, heads.width()),
       out_(scope.sub("to_out", 0), heads.width(), channels, Bias::kPresent, out) {}
 
+at::Tensor SelfAttentionProjections::project_fused(const at::Tensor& x) const {
+  return qkv_(x).unflatten(-1, {3, heads_.heads, heads_.head_dim});
+}
+
 QueryKeyValue SelfAttentionProjections::project(const at::Tensor& x) const {
-  const auto parts = qkv_(x).unflatten(-1, {3, heads_.heads, heads_.head_dim}).unbind(-3);
+  const auto parts = project_fused(x).unbind(-3);
   return {parts[0], parts[1], parts[2]};
 }
 

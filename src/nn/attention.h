@@ -25,6 +25,7 @@ class SelfAttentionProjections {
  public:
   SelfAttentionProjections(const weights::Scope& scope, int64_t channels, HeadLayout heads,
                            Start out = Start::kDefault);
+  at::Tensor project_fused(const at::Tensor& x) const;  // [..., c] -> [..., 3, heads, d]
   QueryKeyValue project(const at::Tensor& x) const;     // [..., c]
   at::Tensor output(const at::Tensor& attended) const;  // [..., heads, d] -> [..., c]
 

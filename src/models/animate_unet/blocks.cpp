@@ -181,8 +181,8 @@ at::Tensor TemporalTransformer::operator()(const at::Tensor& x) const {
   for (size_t i = 0; i < attentions_.size(); ++i) {
     at::Tensor normed = attentions_[i].norm(h);
     if (i == 0 && position_.defined()) normed = normed + position_.slice(0, 0, f);
-    const auto [q, k, v] = attentions_[i].projections.project(normed);
-    h = h + attentions_[i].projections.output(ops::temporal_attention(q, k, v));
+    const nn::SelfAttentionProjections& attention = attentions_[i].projections;
+    h = h + attention.output(ops::temporal_attention(attention.project_fused(normed)));
   }
   h = h + ff_(norm3_(h));
   return shell_.leave(h.unflatten(2, {x.size(2), x.size(3)}), x);

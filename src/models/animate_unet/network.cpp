@@ -185,8 +185,7 @@ at::Tensor AnimateUnet::encoded_image_latents(const at::Tensor& latents) const {
   h = image_proj_[2](apply_silu(image_proj_[1](apply_silu(image_proj_[0](h)))));
   h = h.reshape(latents.sizes()).flatten(2, 3);  // [b, f, h*w, c]
   const ImageTemporalEncoder& e = *image_temporal_;
-  const auto [q, k, v] = e.attention.project(e.norm(h));
-  h = h + e.attention.output(ops::temporal_attention(q, k, v));
+  h = h + e.attention.output(ops::temporal_attention(e.attention.project_fused(e.norm(h))));
   h = h + e.ff_out(ops::activate(e.ff_in(h), Activation::kGelu));
   return h.reshape(latents.sizes());
 }
