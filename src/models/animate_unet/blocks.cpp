@@ -140,12 +140,13 @@ at::Tensor SpatialTransformer::self_attention(const at::Tensor& normed, int64_t 
 }
 
 at::Tensor SpatialTransformer::operator()(const at::Tensor& x, const nn::KeyValue& context) const {
-  const int64_t b = x.size(0), f = x.size(1);
+  const int64_t f = x.size(1);
+  base::require(context.k.size(0) % x.size(0) == 0, "context: its rows do not fit the clips");
   const at::Tensor images = x.flatten(0, 1);
   at::Tensor h = shell_.enter(images).flatten(1, 2);  // [b*f, h*w, c]
   h = h + self_attention(norm1_(h), f);
-  // All frames of a clip query the one context of the clip: it is never repeated.
-  h = h.reshape({b, -1, h.size(-1)});
+  // All frames of a clip query the one context of the clip: nobody needs to repeat it.
+  h = h.reshape({context.k.size(0), -1, h.size(-1)});
   h = h + attn2_(norm2_(h), context);
   h = h + ff_(norm3_(h));
   return shell_.leave(h.reshape(images.sizes()), images).reshape(x.sizes());

@@ -40,6 +40,24 @@ TEST(AnimateContext, AfterProjectionEqualsRepeatedBefore) {
   EXPECT_LE(relative_error(once, repeated.reshape(once.sizes())), 1e-12);
 }
 
+// Through the repetition each frame's share of the gradient is added up.
+TEST(AnimateContext, ItsGradientIsTheSumOverFrames) {
+  const ContextCase c;
+  const at::Tensor weight = at::randn_like(c.x);
+  const auto gradient = [&](const auto& attend) {
+    const at::Tensor context = c.context.detach().clone().requires_grad_(true);
+    (attend(context).reshape(c.x.sizes()) * weight).sum().backward();
+    return context.grad();
+  };
+  const at::Tensor once = gradient(
+      [&](const at::Tensor& context) { return c.attention(c.x, c.attention.project(context)); });
+  const at::Tensor repeated = gradient([&](const at::Tensor& context) {
+    return c.attention(c.x.reshape({c.clips * c.frames, c.pixels, c.width}),
+                       c.attention.project(context.repeat_interleave(c.frames, 0)));
+  });
+  EXPECT_LE(relative_error(once, repeated), 1e-12);
+}
+
 TEST(AnimateContext, KeysAndValuesTakeMemoryForOneContextAClip) {
   const ContextCase c;
   const c10::InferenceMode inference;
@@ -131,6 +149,49 @@ TEST_P(AnimateUnetVariant, ABatchChangesNoClip) {
         EXPECT_TRUE(at::equal(alone, among)) << i;
       }
     }
+  }
+}
+
+// The whole network, with keys and values made from a context repeated for every frame: the way
+// diffusers goes, and the top rung of `bench ladder`.
+TEST_P(AnimateUnetVariant, AContextRepeatedForEveryFrameChangesNothing) {
+  TrainedSource source(at::kDouble);
+  const AnimateUnetConfig config = GetParam()();
+  const AnimateUnet unet(config, weights::Scope(source));
+  const c10::InferenceMode inference;
+  const ClipInputs inputs(config, 2, at::kDouble);
+  AnimateUnet::Conditioning conditioning = unet.condition(inputs.condition);
+  const at::Tensor once = unet.forward(inputs.sample, inputs.timestep, conditioning);
+  const at::Tensor context = unet.context(inputs.condition);
+  conditioning.attention =
+      unet.project_context(context.repeat_interleave(inputs.sample.size(1), 0));
+  EXPECT_LE(relative_error(unet.forward(inputs.sample, inputs.timestep, conditioning), once),
+            1e-12);
+}
+
+// A stack sees every block by its name's place, and one that runs them all changes nothing.
+TEST_P(AnimateUnetVariant, AStackSeesEveryBlock) {
+  struct Recorder final : nn::BlockStack {
+    std::vector<int64_t> indices;
+    at::Tensor run(int64_t index, const at::Tensor& x, const Block& block) override {
+      indices.push_back(index);
+      at::Tensor y = block(x);
+      EXPECT_EQ(y.sizes(), x.sizes());
+      return y;
+    }
+  };
+  TrainedSource source;
+  const AnimateUnetConfig config = GetParam()();
+  const AnimateUnet unet(config, weights::Scope(source));
+  const c10::InferenceMode inference;
+  const ClipInputs inputs(config, 1, at::kFloat);
+  const AnimateUnet::Conditioning conditioning = unet.condition(inputs.condition);
+  Recorder recorder;
+  const at::Tensor stacked = unet.forward(inputs.sample, inputs.timestep, conditioning, &recorder);
+  EXPECT_TRUE(at::equal(stacked, unet.forward(inputs.sample, inputs.timestep, conditioning)));
+  EXPECT_EQ(recorder.indices.size(), unet.stacked_blocks().size());
+  for (size_t i = 0; i < recorder.indices.size(); ++i) {
+    EXPECT_EQ(recorder.indices[i], static_cast<int64_t>(i));
   }
 }
 

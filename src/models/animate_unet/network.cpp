@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+#include <functional>
 #include <string>
 
 #include "base/status.h"
@@ -190,44 +192,74 @@ at::Tensor AnimateUnet::encoded_image_latents(const at::Tensor& latents) const {
   return h.reshape(latents.sizes());
 }
 
-AnimateUnet::Conditioning AnimateUnet::condition(const Inputs& inputs) const {
-  const at::Tensor latents = fold(inputs.image_latents, config_.latent_fold);
-  std::vector<at::Tensor> context = {inputs.text, image_tokens(latents.select(1, 0).contiguous())};
+template <typename Visit>
+void AnimateUnet::for_each_unit(const Visit& visit) const {
+  for (const Block& block : down_) std::ranges::for_each(block.units, visit);
+  std::ranges::for_each(middle_, visit);
+  for (const Block& block : up_) std::ranges::for_each(block.units, visit);
+}
+
+std::vector<std::string> AnimateUnet::stacked_blocks() const {
+  std::vector<std::string> names;
+  for_each_unit([&](const Unit& unit) {
+    names.push_back(unit.path + ".temporal_conv");
+    if (!unit.attention) return;
+    names.push_back(unit.path + ".spatial");
+    names.push_back(unit.path + ".temporal");
+  });
+  return names;
+}
+
+at::Tensor AnimateUnet::context(const Inputs& inputs) const {
+  const at::Tensor first_frame =
+      fold(inputs.image_latents.narrow(1, 0, 1), config_.latent_fold).select(1, 0);
+  std::vector<at::Tensor> context = {inputs.text, image_tokens(first_frame.contiguous())};
   if (image_embedding_) {
     base::require(inputs.image_embeddings.defined(), "this U-Net needs image_embeddings");
     context.push_back((*image_embedding_)(inputs.image_embeddings)
                           .view({inputs.text.size(0), -1, config_.cross_attention_dim}));
   }
-  const at::Tensor tokens = at::cat(context, 1);
+  return at::cat(context, 1);
+}
 
+std::vector<nn::KeyValue> AnimateUnet::project_context(const at::Tensor& context) const {
+  std::vector<nn::KeyValue> projected;
+  for_each_unit([&](const Unit& unit) {
+    if (unit.attention) projected.push_back(unit.attention->project_context(context));
+  });
+  return projected;
+}
+
+AnimateUnet::Conditioning AnimateUnet::condition(const Inputs& inputs) const {
   Conditioning out;
-  out.image_latents = encoded_image_latents(latents);
+  out.image_latents = encoded_image_latents(fold(inputs.image_latents, config_.latent_fold));
   const at::Tensor fps =
       nn::sinusoidal_embedding(inputs.fps.clamp_min(0), config_.block_out_channels.front());
   const at::Tensor given = inputs.fps.ge(0).unsqueeze(1);
   const at::Tensor embedding = fps_embedding_(fps.to(inputs.text.scalar_type()));
   out.embedding = embedding * given.to(embedding.scalar_type());
-  const auto project = [&](const std::vector<Unit>& units) {
-    for (const Unit& unit : units) {
-      if (unit.attention) out.attention.push_back(unit.attention->project_context(tokens));
-    }
-  };
-  for (const Block& block : down_) project(block.units);
-  project(middle_);
-  for (const Block& block : up_) project(block.units);
+  out.attention = project_context(context(inputs));
   return out;
 }
 
 at::Tensor AnimateUnet::forward(const at::Tensor& sample, const at::Tensor& timestep,
-                                const Conditioning& conditioning) const {
+                                const Conditioning& conditioning, nn::BlockStack* stack) const {
   const at::Tensor time = nn::sinusoidal_embedding(timestep, config_.block_out_channels.front());
   const at::Tensor embedding =
       apply_silu(time_embedding_(time.to(sample.scalar_type())) + conditioning.embedding);
 
   auto context = conditioning.attention.begin();
+  int64_t stacked = 0;
+  const auto through_stack = [&](const at::Tensor& x, const auto& block) {
+    return stack == nullptr ? block(x) : stack->run(stacked++, x, std::cref(block));
+  };
   const auto run = [&](const Unit& unit, at::Tensor h) {
-    h = unit.temporal_conv(unit.resnet(h, embedding));
-    if (unit.attention) h = (*unit.temporal_attention)((*unit.attention)(h, *context++));
+    h = through_stack(unit.resnet(h, embedding), unit.temporal_conv);
+    if (unit.attention) {
+      const nn::KeyValue& kv = *context++;
+      h = through_stack(h, [&](const at::Tensor& x) { return (*unit.attention)(x, kv); });
+      h = through_stack(h, *unit.temporal_attention);
+    }
     nn::tap(unit.path, h);
     return h;
   };

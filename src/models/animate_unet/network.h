@@ -9,11 +9,13 @@
 #include <ATen/core/Tensor.h>
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "models/animate_unet/blocks.h"
 #include "models/animate_unet/config.h"
 #include "nn/attention.h"
+#include "nn/block_stack.h"
 #include "nn/conv.h"
 #include "nn/embedding.h"
 #include "nn/norm.h"
@@ -40,10 +42,20 @@ class AnimateUnet {
   };
   Conditioning condition(const Inputs& inputs) const;
 
+  // The two halves of Conditioning::attention. context: all tokens the transformers attend to,
+  // [b, n, cross_attention_dim]. Keys and values may have more rows than the sample has clips
+  // (one a frame): then each row serves the frames that are its share.
+  at::Tensor context(const Inputs& inputs) const;
+  std::vector<nn::KeyValue> project_context(const at::Tensor& context) const;
+
   // sample [b, f, h, w, in_channels], timestep [b] -> [b, f, h, w, out_channels]. All floating
-  // inputs have the dtype of the weights, but for timestep and fps (any floating dtype).
+  // inputs have the dtype of the weights, but for timestep and fps (any floating dtype). With a
+  // `stack` the blocks of stacked_blocks() run through it.
   at::Tensor forward(const at::Tensor& sample, const at::Tensor& timestep,
-                     const Conditioning& conditioning) const;
+                     const Conditioning& conditioning, nn::BlockStack* stack = nullptr) const;
+
+  // In the order of a forward pass: "down_blocks.0.0.temporal_conv", "down_blocks.0.0.spatial", ...
+  std::vector<std::string> stacked_blocks() const;
 
   const AnimateUnetConfig& config() const { return config_; }
 
@@ -61,6 +73,9 @@ class AnimateUnet {
     std::optional<nn::Conv2d> resample;  // downsamplers.0 or upsamplers.0
   };
 
+  // Calls visit(unit) in the order of a forward pass.
+  template <typename Visit>
+  void for_each_unit(const Visit& visit) const;
   Unit make_unit(const weights::Scope& block, int64_t index, int64_t in, int64_t out,
                  bool attention, int64_t level) const;
   void build_down(const weights::Scope& scope);
