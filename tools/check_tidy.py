@@ -21,17 +21,16 @@ import source_tree
 
 CLANG = "clang++-14"
 TIDY = "clang-tidy-14"
-ROOT = pathlib.Path(__file__).resolve().parents[1]
 # What g++ precompiled clang can neither read nor look past: it gets its own.
 _PRECOMPILED = re.compile(r"-Winvalid-pch -include (\S+\.hxx)")
 
 
-def commands(build):
+def commands(root, build):
     """{source: compile command clang understands} for the folder's own sources under src/."""
     found = {}
     for entry in json.loads((build / "compile_commands.json").read_text(encoding="utf-8")):
         path = pathlib.Path(entry["file"])
-        in_src = path.suffix == ".cpp" and path.is_relative_to(ROOT / "src")
+        in_src = path.suffix == ".cpp" and path.is_relative_to(root / "src")
         if in_src and not path.stem.endswith(("_test", "_bench")):
             command = entry["command"].replace("-fpch-preprocess", "")
             found[path] = dict(entry, command=command)
@@ -52,21 +51,21 @@ def precompile(entries, build):
         entry["command"] = _PRECOMPILED.sub(f"-include-pch {made}", entry["command"])
 
 
-def own_headers(path, seen):
+def own_headers(root, path, seen):
     """Adds to `seen` the file and every file of src/ it includes, directly or not."""
     if path in seen or not path.is_file():
         return
     seen.add(path)
-    for _, kind, name in source_tree.includes(ROOT, path):
+    for _, kind, name in source_tree.includes(root, path):
         if kind == '"':
-            own_headers(ROOT / "src" / name, seen)
+            own_headers(root, root / "src" / name, seen)
 
 
-def fingerprint(path, entry):
+def fingerprint(root, path, entry):
     seen = set()
-    own_headers(path, seen)
-    digest = hashlib.sha256(entry["command"].replace(str(ROOT), "").encode())
-    for part in [ROOT / ".clang-tidy", *sorted(seen)]:
+    own_headers(root, path, seen)
+    digest = hashlib.sha256(entry["command"].replace(str(root), "").encode())
+    for part in [root / ".clang-tidy", *sorted(seen)]:
         digest.update(part.read_bytes())
     return digest.hexdigest()
 
@@ -77,8 +76,9 @@ def run(path, folder):
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
-def main(build, parts):
-    build = build.resolve()
+def check(root, build, parts=()):
+    """Findings in the sources of `build` whose path holds one of `parts` (none: in all)."""
+    root, build = root.resolve(), build.resolve()
     version = subprocess.run([TIDY, "--version"], capture_output=True, check=True).stdout
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
     verdicts = cache / "zoetrope/tidy" / hashlib.sha256(version).hexdigest()[:8]
@@ -86,8 +86,8 @@ def main(build, parts):
     folder = build / "tidy"
     folder.mkdir(exist_ok=True)
 
-    entries = commands(build)
-    prints = {path: fingerprint(path, entry) for path, entry in entries.items()
+    entries = commands(root, build)
+    prints = {path: fingerprint(root, path, entry) for path, entry in entries.items()
               if not parts or any(part in str(path) for part in parts)}
     todo = [path for path in prints if not (verdicts / prints[path]).exists()]
     print(f"tidy: {len(prints)} files, {len(todo)} of them new", flush=True)
@@ -101,8 +101,9 @@ def main(build, parts):
                 findings.append(output)
             else:
                 (verdicts / prints[path]).touch()
-    return source_tree.report(findings, "tidy")
+    return findings
 
 
 if __name__ == "__main__":
-    sys.exit(main(pathlib.Path(sys.argv[1]), sys.argv[2:]))
+    tree = pathlib.Path(__file__).parents[1]
+    sys.exit(source_tree.report(check(tree, pathlib.Path(sys.argv[1]), sys.argv[2:]), "tidy"))

@@ -1,12 +1,17 @@
 #!/usr/bin/env python3
 """Every check fails on the thing it is there for, and only on that."""
+import json
+import os
 import pathlib
+import shutil
 import tempfile
 import unittest
+from unittest import mock
 
 import check_format
 import check_layers
 import check_rules
+import check_tidy
 import source_tree
 
 DESIGN = """# Design
@@ -100,6 +105,31 @@ class Checks(unittest.TestCase):
         self.write("src/ops/a.cpp", "int main() { return 0; }\n")
         self.write("src/ops/b.cpp", "int  main( ) {return 0;}\n")
         self.assert_one(check_format.check(self.root), "src/ops/b.cpp")
+
+    def tidy(self):
+        """What check_tidy finds, by this tree's rules and with a cache of its own."""
+        shutil.copy(pathlib.Path(__file__).parents[1] / ".clang-tidy", self.root)
+        sources = sorted(self.root.glob("src/**/*.cpp"))
+        self.write("build/compile_commands.json", json.dumps([
+            {"directory": str(self.root), "file": str(path),
+             "command": f"c++ -std=c++20 -I{self.root}/src -c {path}"} for path in sources]))
+        with mock.patch.dict(os.environ, XDG_CACHE_HOME=str(self.root / "cache")):
+            return check_tidy.check(self.root, self.root / "build")
+
+    def test_what_tidy_refuses_fails(self):
+        self.write("src/ops/a.cpp", "int main() { return 0; }\n")
+        self.write("src/ops/b.cpp", "double half(int n) { return n / 2; }\n")
+        self.write("src/ops/b_test.cpp", "double half(int n) { return n / 2; }\n")
+        self.assert_one(self.tidy(), "src/ops/b.cpp:1", "bugprone-integer-division")
+        # Only a clean verdict is kept.
+        self.assert_one(self.tidy(), "src/ops/b.cpp:1", "bugprone-integer-division")
+
+    def test_a_clean_verdict_of_tidy_lasts_until_a_header_changes(self):
+        self.write("src/ops/a.h", "inline double half(int n) { return n / 2.0; }\n")
+        self.write("src/ops/a.cpp", '#include "ops/a.h"\n')
+        self.assertEqual(self.tidy(), [])
+        self.write("src/ops/a.h", "inline double half(int n) { return n / 2; }\n")
+        self.assert_one(self.tidy(), "src/ops/a.h:1", "bugprone-integer-division")
 
     def test_build_folders_are_not_read(self):
         self.write("build/src/nn/a.cpp", "\n")
