@@ -112,7 +112,7 @@ class Checks(unittest.TestCase):
         sources = sorted(self.root.glob("src/**/*.cpp"))
         self.write("build/compile_commands.json", json.dumps([
             {"directory": str(self.root), "file": str(path),
-             "command": f"c++ -std=c++20 -I{self.root}/src -c {path}"} for path in sources]))
+             "command": f"c++ -std=c++20 -I{self.root}/src -o a.o -c {path}"} for path in sources]))
         with mock.patch.dict(os.environ, XDG_CACHE_HOME=str(self.root / "cache")):
             return check_tidy.check(self.root, self.root / "build")
 
@@ -123,6 +123,11 @@ class Checks(unittest.TestCase):
         self.assert_one(self.tidy(), "src/ops/b.cpp:1", "bugprone-integer-division")
         # Only a clean verdict is kept.
         self.assert_one(self.tidy(), "src/ops/b.cpp:1", "bugprone-integer-division")
+
+    def test_files_that_use_the_same_names_are_tidy(self):
+        self.write("src/ops/a.cpp", "static int one() { return 1; }\nint a() { return one(); }\n")
+        self.write("src/ops/b.cpp", "static int one() { return 1; }\nint b() { return one(); }\n")
+        self.assertEqual(self.tidy(), [])
 
     def test_a_clean_verdict_of_tidy_lasts_until_a_header_changes(self):
         self.write("src/ops/a.h", "inline double half(int n) { return n / 2.0; }\n")
