@@ -5,6 +5,14 @@
 namespace zoetrope::integration {
 namespace {
 
+constexpr std::string_view kHalfBlock = "\u2580";
+
+size_t count(std::string_view text, std::string_view part) {
+  size_t found = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != text.npos; at += part.size()) ++found;
+  return found;
+}
+
 using test_support::kRandomModelFrames;
 using test_support::kRandomModelSize;
 using ::testing::HasSubstr;
@@ -44,6 +52,42 @@ TEST_F(CommandLineTest, QuietSaysNothing) {
   const Outcome outcome = animate(picture(), {"--quiet"});
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_EQ(outcome.out + outcome.err, "");
+}
+
+TEST_F(CommandLineTest, PreviewDrawsEachStepOverTheLastOnATerminal) {
+  Launch launch = animate_launch(picture(), {"--preview", "-o", in_folder("seen.gif")});
+  launch.environment["COLORTERM"] = "truecolor";
+  launch.terminal_columns = 20;
+  const Outcome outcome = run(launch);
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+
+  const std::string clear_below = "\x1b[J";
+  ASSERT_EQ(count(outcome.err, clear_below), 2u);  // one picture a step
+  const size_t first = outcome.err.find(clear_below), second = outcome.err.rfind(clear_below);
+  const std::string picture_rows = outcome.err.substr(first, second - first);
+  const size_t rows = count(picture_rows, "\x1b[0m\r\n");
+  EXPECT_GT(rows, 0u);
+  EXPECT_EQ(count(picture_rows, kHalfBlock), rows * 20);
+  EXPECT_THAT(picture_rows, HasSubstr("\x1b[" + std::to_string(rows) + "A"));
+
+  // Watching changes nothing.
+  ASSERT_EQ(animate(picture(), {"-o", in_folder("unseen.gif")}).exit_code, 0);
+  EXPECT_EQ(media::testing::read_bytes(in_folder("seen.gif")),
+            media::testing::read_bytes(in_folder("unseen.gif")));
+}
+
+TEST_F(CommandLineTest, PreviewIsLeftOutWhereItCannotBeShown) {
+  Launch launch = animate_launch(picture(), {"--preview"});
+  launch.environment["COLORTERM"] = "truecolor";
+  const Outcome into_a_file = run(launch);
+  launch.environment["COLORTERM"] = "";
+  launch.terminal_columns = 80;
+  const Outcome without_colours = run(launch);
+  for (const Outcome& outcome : {into_a_file, without_colours}) {
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr("--preview needs a terminal"));
+    EXPECT_EQ(count(outcome.err, kHalfBlock), 0u);
+  }
 }
 
 TEST_F(CommandLineTest, SeveralSeedsGiveSeveralClips) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,7 +22,20 @@ Pipe make_pipe() {
   return {ends[0], ends[1]};
 }
 
-// Appends what can be read now; false at the end of the file.
+// What is written to a terminal is read from its other side, with "\r\n" at the ends of lines.
+Pipe make_terminal(int columns) {
+  const int reader = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (reader < 0 || grantpt(reader) != 0 || unlockpt(reader) != 0) abort();
+  winsize size{};
+  size.ws_row = 24;
+  size.ws_col = static_cast<uint16_t>(columns);
+  if (ioctl(reader, TIOCSWINSZ, &size) != 0) abort();
+  const int writer = open(ptsname(reader), O_WRONLY | O_NOCTTY | O_CLOEXEC);
+  if (writer < 0) abort();
+  return {reader, writer};
+}
+
+// Appends what can be read now; false at the end of the file (for a terminal: an error).
 bool drain(int fd, std::string& text) {
   char buffer[4096];
   const ssize_t count = read(fd, buffer, sizeof(buffer));
@@ -32,7 +46,9 @@ bool drain(int fd, std::string& text) {
 }  // namespace
 
 Program::Program(const Launch& launch) {
-  const Pipe out = make_pipe(), err = make_pipe();
+  const Pipe out = make_pipe();
+  const Pipe err =
+      launch.terminal_columns > 0 ? make_terminal(launch.terminal_columns) : make_pipe();
   std::vector<char*> arguments = {const_cast<char*>(ZOETROPE_BINARY)};
   for (const std::string& argument : launch.arguments) {
     arguments.push_back(const_cast<char*>(argument.c_str()));

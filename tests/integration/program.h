@@ -20,6 +20,7 @@ struct Launch {
   std::vector<std::string> arguments;                   // any bytes
   std::map<std::string, std::string> environment = {};  // on top of the test's own
   std::filesystem::path folder = {};  // working directory; the test's own if empty
+  int terminal_columns = 0;           // if not 0, stderr is a terminal of this width
 };
 
 // A started program; wait() must be called once.
