@@ -21,6 +21,7 @@ Command add_animate(CLI::App& root);
 Command add_bench(CLI::App& root);
 Command add_completion(CLI::App& root);
 Command add_doctor(CLI::App& root);
+Command add_eval(CLI::App& root);
 Command add_inspect(CLI::App& root);
 Command add_train(CLI::App& root);
 Command add_version(CLI::App& root);

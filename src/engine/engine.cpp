@@ -113,7 +113,8 @@ class TorchEngine final : public Engine {
     inputs["picture"].tensors["pixels"] = pipeline::to_pixels(request.picture);
     inputs["picture"].facts = {{"num_frames", request.num_frames},
                                {"width", defaults_.width},
-                               {"height", defaults_.height}};
+                               {"height", defaults_.height},
+                               {"own_first_frame", request.own_first_frame}};
     inputs["noise"].tensors["noise"] = noise;
     inputs["noise"].facts = {{"steps", request.steps},
                              {"image_guidance", request.image_guidance},
@@ -158,6 +159,10 @@ class TorchEngine final : public Engine {
       const bool as_is = frame.width == request.width && frame.height == request.height;
       clip.frames.push_back(as_is ? std::move(frame)
                                   : media::resize(frame, request.width, request.height));
+    }
+    if (request.own_first_frame) {
+      clip.own_first_frame =
+          pipeline::to_image(result.outputs.at("frames").tensor("own_first_frame"));
     }
     for (const pipeline::RoleTiming& timing : result.timings) {
       clip.timings.push_back({timing.role, timing.seconds});

@@ -79,6 +79,18 @@ TEST_F(EngineTest, MakesAClip) {
   EXPECT_EQ(clip.frames.front().width, kRandomModelSize);
 }
 
+TEST_F(EngineTest, ShowsFrameZeroAsTheNetworkMadeIt) {
+  const auto engine = open();
+  Request asking = request();
+  asking.own_first_frame = true;
+  const ClipResult clip = engine->generate(asking).value_or_throw();
+  EXPECT_EQ(clip.own_first_frame.width, kRandomModelSize);
+  EXPECT_NE(clip.own_first_frame, clip.frames.front()) << "that is the picture itself";
+  const ClipResult plain = engine->generate(request()).value_or_throw();
+  EXPECT_TRUE(plain.own_first_frame.empty());
+  EXPECT_EQ(plain.frames, clip.frames);
+}
+
 TEST_F(EngineTest, RequestsAtTheSameTimeGiveTheBytesOfRequestsAlone) {
   const auto engine = open({.max_batch = 3});
   std::vector<std::vector<media::Image>> alone;

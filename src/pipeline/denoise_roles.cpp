@@ -111,6 +111,9 @@ Bundle decode(const Components& components, const Bundle& clip, const Bundle& im
   }
   Bundle out;
   out.tensors["frames"] = at::cat(parts);
+  if (image.facts.value("own_first_frame", false)) {
+    out.tensors["own_first_frame"] = decode_frames(components, latents.narrow(0, 0, 1))[0];
+  }
   return out;
 }
 

@@ -62,6 +62,7 @@ Bundle image_encode(const Components& components, const Bundle& picture) {
       over_frames(latents, picture.fact<int64_t>("num_frames"), components.recipe->frame_condition)
           .to(components.dtype);
   out.tensors["first_frame"] = fitted;
+  out.facts["own_first_frame"] = picture.facts.value("own_first_frame", false);
   return out;
 }
 

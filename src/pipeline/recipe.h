@@ -3,14 +3,15 @@
 //
 // Bundles on the edges (shapes without a batch dimension belong to one request):
 //   prompt   text: the prompt
-//   picture  pixels u8 [h, w, 3]; num_frames
+//   picture  pixels u8 [h, w, 3]; num_frames, and own_first_frame if that is wanted
 //   noise    noise fp32 [f, h, w, c]; steps, image_guidance, text_guidance, motion, fps,
 //            keep_trajectory
 //   text     text and empty_text [1, n, c]; tokens, truncated
 //   image    image_latents [1, f, h, w, c], first_frame u8 [h, w, 3]
 //   embedding  image_embeddings [1, c]
 //   clip     latents fp32 [f, h, w, c] and, if asked for, trajectory [steps, f, h, w, c]
-//   frames   frames u8 [f, h, w, 3]
+//   frames   frames u8 [f, h, w, 3] and, if asked for, own_first_frame u8 [h, w, 3]: frame 0 as the
+//            network made it
 #pragma once
 
 #include <string>

@@ -33,6 +33,7 @@ struct StageTime {
 
 struct ClipResult {
   std::vector<media::Image> frames;
+  media::Image own_first_frame;  // of the size the model makes; empty unless asked for
   int fps = 0;
   uint64_t seed = 0;
   int steps = 0;

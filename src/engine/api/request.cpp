@@ -107,6 +107,7 @@ base::Result<ResolvedRequest> resolve(Request request, const ModelDefaults& defa
   resolved.picture = std::move(request.picture);
   resolved.prompt = std::move(request.prompt);
   resolved.latents_file = std::move(request.latents_file);
+  resolved.own_first_frame = request.own_first_frame;
   resolved.dump_folder = std::move(request.dump_folder);
   return resolved;
 }

@@ -44,6 +44,9 @@ struct Request {
   std::optional<double> motion;          // 0 nearly still .. 1 lively
   std::optional<int> size;               // longer side of the frames returned; enlarges or reduces
 
+  // Also return frame 0 as the network made it, where the model puts the picture itself there.
+  bool own_first_frame = false;
+
   // For checks against other implementations, see docs/life_of_a_request.md.
   std::filesystem::path latents_file;  // starting noise: safetensors with "noise" [f, h, w, c]
   std::filesystem::path dump_folder;   // receives noise, conditioning and latents as safetensors
@@ -61,6 +64,7 @@ struct ResolvedRequest {
   double motion = 0;
   int width = 0;  // of the frames returned
   int height = 0;
+  bool own_first_frame = false;
   std::filesystem::path latents_file;
   std::filesystem::path dump_folder;
 };
