@@ -78,7 +78,7 @@ TEST(PageTest, DoesNotShowTheNamesAndLetsNothingCloseTheScript) {
   EXPECT_THAT(page, Not(HasSubstr("student8")));
   EXPECT_THAT(page, Not(HasSubstr("teacher32")));
   EXPECT_THAT(page, Not(HasSubstr("clip </script>")));
-  EXPECT_THAT(page, Not(HasSubstr("http")));
+  EXPECT_THAT(page, Not(HasSubstr("://")));
 }
 
 TEST(PageTest, ASeedGivesOnePage) {

@@ -34,7 +34,7 @@ def pictures(rng, count, height, width):
               for a, b, c in rng.uniform(0.5, 2, (3 * count, 3))]
     clean = np.stack(fields).reshape(count, 3, height, width).transpose(0, 2, 3, 1)
     noisy = 0.9 * clean + rng.normal(0, 12, clean.shape)
-    return [np.clip(np.round(p), 0, 255).astype(np.uint8) for p in (clean, noisy)]
+    return [np.ascontiguousarray(np.clip(np.round(p), 0, 255), np.uint8) for p in (clean, noisy)]
 
 
 def figures(rng):
