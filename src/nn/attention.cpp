@@ -12,17 +12,29 @@ SelfAttentionProjections::SelfAttentionProjections(const weights::Scope& scope, 
       qkv_(scope, {"to_q", "to_k", "to_v"}, channels, heads.width()),
       out_(scope.sub("to_out", 0), heads.width(), channels, Bias::kPresent, out) {}
 
-at::Tensor SelfAttentionProjections::project_fused(const at::Tensor& x) const {
-  return qkv_(x).unflatten(-1, {3, heads_.heads, heads_.head_dim});
+at::Tensor SelfAttentionProjections::project_fused(const at::Tensor& x,
+                                                   const Prologue& prologue) const {
+  return qkv_(x, prologue).unflatten(-1, {3, heads_.heads, heads_.head_dim});
 }
 
 QueryKeyValue SelfAttentionProjections::project(const at::Tensor& x) const {
-  const auto parts = project_fused(x).unbind(-3);
+  const auto parts = qkv_(x).unflatten(-1, {3, heads_.heads, heads_.head_dim}).unbind(-3);
+  return {parts[0], parts[1], parts[2]};
+}
+
+QueryKeyValue SelfAttentionProjections::project(const at::Tensor& x,
+                                                const Prologue& prologue) const {
+  const auto parts = project_fused(x, prologue).unbind(-3);
   return {parts[0], parts[1], parts[2]};
 }
 
 at::Tensor SelfAttentionProjections::output(const at::Tensor& attended) const {
   return out_(attended.flatten(-2));
+}
+
+at::Tensor SelfAttentionProjections::output(const at::Tensor& attended,
+                                            const at::Tensor& residual) const {
+  return out_(attended.flatten(-2), residual);
 }
 
 at::Tensor SelfAttention::operator()(const at::Tensor& x) const {
@@ -42,9 +54,10 @@ KeyValue CrossAttention::project(const at::Tensor& context) const {
   return {parts[0], parts[1]};
 }
 
-at::Tensor CrossAttention::operator()(const at::Tensor& x, const KeyValue& context) const {
-  const at::Tensor q = q_(x).unflatten(-1, {heads_.heads, heads_.head_dim});
-  return out_(ops::attention(q, context.k, context.v).flatten(-2));
+at::Tensor CrossAttention::add_to(const at::Tensor& x, const LayerNorm& norm,
+                                  const KeyValue& context) const {
+  const at::Tensor q = q_(x, {norm, {}}).unflatten(-1, {heads_.heads, heads_.head_dim});
+  return out_(ops::attention(q, context.k, context.v).flatten(-2), x);
 }
 
 }  // namespace zoetrope::nn

@@ -25,9 +25,12 @@ class SelfAttentionProjections {
  public:
   SelfAttentionProjections(const weights::Scope& scope, int64_t channels, HeadLayout heads,
                            Start out = Start::kDefault);
-  at::Tensor project_fused(const at::Tensor& x) const;  // [..., c] -> [..., 3, heads, d]
-  QueryKeyValue project(const at::Tensor& x) const;     // [..., c]
+  // [..., c] -> [..., 3, heads, d], of the norm of x
+  at::Tensor project_fused(const at::Tensor& x, const Prologue& prologue) const;
+  QueryKeyValue project(const at::Tensor& x) const;  // [..., c]
+  QueryKeyValue project(const at::Tensor& x, const Prologue& prologue) const;
   at::Tensor output(const at::Tensor& attended) const;  // [..., heads, d] -> [..., c]
+  at::Tensor output(const at::Tensor& attended, const at::Tensor& residual) const;
 
  private:
   HeadLayout heads_;
@@ -57,8 +60,9 @@ class CrossAttention {
   CrossAttention(const weights::Scope& scope, int64_t channels, int64_t context_channels,
                  HeadLayout heads, Start out = Start::kDefault);
   KeyValue project(const at::Tensor& context) const;  // [b, n, context_channels]
-  // x [b, m, c] -> [b, m, c]. All frames of a clip may be folded into m.
-  at::Tensor operator()(const at::Tensor& x, const KeyValue& context) const;
+  // x + the attention of norm(x). x [b, m, c] -> [b, m, c]. All frames of a clip may be folded into
+  // m.
+  at::Tensor add_to(const at::Tensor& x, const LayerNorm& norm, const KeyValue& context) const;
 
  private:
   HeadLayout heads_;

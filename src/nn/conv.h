@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "nn/linear.h"
+#include "nn/norm.h"
 #include "ops/conv.h"
 #include "weights/parameters.h"
 
@@ -23,12 +24,13 @@ class Conv2d {
   Conv2d(const weights::Scope& scope, int64_t in, int64_t out);
   Conv2d(const weights::Scope& scope, int64_t in, int64_t out, const Options& options);
   at::Tensor operator()(const at::Tensor& x) const;
-  at::ScalarType dtype() const { return weight_.scalar_type(); }
+  // residual + the convolution of the norm of x; without a residual if that is undefined.
+  at::Tensor of_normed(const ops::GroupNormParameters& norm, const at::Tensor& x,
+                       const at::Tensor& residual = {}) const;
+  at::ScalarType dtype() const { return weight_.weight.scalar_type(); }
 
  private:
-  at::Tensor weight_;
-  at::Tensor bias_;
-  ops::ConvGeometry geometry_;
+  ops::ConvWeight weight_;
 };
 
 // Convolution of three frames, [b, f, h, w, in] -> [b, f, h, w, out]; the checkpoint holds a
@@ -36,11 +38,13 @@ class Conv2d {
 class TemporalConv {
  public:
   TemporalConv(const weights::Scope& scope, int64_t in, int64_t out, Start start = Start::kDefault);
-  at::Tensor operator()(const at::Tensor& x) const;
+  // residual + the convolution of the norm of x over the whole clip; without a residual if that is
+  // undefined.
+  at::Tensor of_normed(const ops::GroupNormParameters& norm, const at::Tensor& x,
+                       const at::Tensor& residual = {}) const;
 
  private:
-  at::Tensor weight_;
-  at::Tensor bias_;
+  ops::ConvWeight weight_;
 };
 
 }  // namespace zoetrope::nn

@@ -14,10 +14,12 @@ class GegluFeedForward {
  public:
   GegluFeedForward(const weights::Scope& scope, int64_t channels, int64_t inner,
                    Start out = Start::kDefault);
-  at::Tensor operator()(const at::Tensor& x) const;  // [..., c] -> [..., c]
+  // x + the layer's value at norm(x). [..., c] -> [..., c]
+  at::Tensor add_to(const at::Tensor& x, const LayerNorm& norm) const;
 
  private:
-  Linear in_, out_;
+  GatedLinear in_;
+  Linear out_;
 };
 
 }  // namespace zoetrope::nn

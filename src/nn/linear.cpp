@@ -2,35 +2,67 @@
 
 #include <ATen/ATen.h>
 
-#include "ops/linear.h"
-
 namespace zoetrope::nn {
 
 using weights::Init;
 
-Linear::Linear(const weights::Scope& scope, int64_t in, int64_t out, Bias bias, Start start) {
-  const Init init = start == Start::kZero ? Init::zeros() : Init::fan_in(in);
-  weight_ = scope.take("weight", {out, in}, init);
-  if (bias == Bias::kPresent) bias_ = scope.take("bias", {out}, init);
+namespace {
+
+ops::LinearFusion fusion_of(const Prologue& p) {
+  ops::LinearFusion fusion = p.norm.fusion();
+  fusion.position = p.position;
+  fusion.position_repeat = p.position_repeat;
+  return fusion;
 }
 
-at::Tensor Linear::operator()(const at::Tensor& x) const { return ops::linear(x, weight_, bias_); }
+ops::LinearWeight take_linear(const weights::Scope& scope, int64_t in, int64_t out, Bias bias,
+                              const Init& init, bool gated) {
+  const at::Tensor weight = scope.take("weight", {out, in}, init);
+  return ops::prepare_linear(
+      weight, bias == Bias::kPresent ? scope.take("bias", {out}, init) : at::Tensor(), gated);
+}
+
+}  // namespace
+
+Linear::Linear(const weights::Scope& scope, int64_t in, int64_t out, Bias bias, Start start)
+    : weight_(take_linear(scope, in, out, bias,
+                          start == Start::kZero ? Init::zeros() : Init::fan_in(in), false)) {}
+
+at::Tensor Linear::operator()(const at::Tensor& x) const { return ops::linear(x, weight_); }
+
+at::Tensor Linear::operator()(const at::Tensor& x, const at::Tensor& residual) const {
+  ops::LinearFusion fusion;
+  fusion.residual = residual;
+  return ops::linear(x, weight_, fusion);
+}
+
+GatedLinear::GatedLinear(const weights::Scope& scope, int64_t in, int64_t out)
+    : weight_(take_linear(scope, in, 2 * out, Bias::kPresent, Init::fan_in(in), true)) {}
+
+at::Tensor GatedLinear::operator()(const at::Tensor& x, const Prologue& prologue) const {
+  return ops::linear(x, weight_, fusion_of(prologue));
+}
 
 FusedLinear::FusedLinear(const weights::Scope& scope, const std::vector<std::string_view>& names,
                          int64_t in, int64_t out_each) {
   for (const auto name : names) {
     parts_.push_back(scope.sub(name).take("weight", {out_each, in}, Init::fan_in(in)));
   }
-  if (parts_.size() == 1) {
-    joined_ = parts_.front();
-  } else if (!parts_.front().requires_grad()) {
-    joined_ = at::cat(parts_);
+  if (parts_.size() == 1 || !parts_.front().requires_grad()) {
+    joined_ = ops::prepare_linear(parts_.size() == 1 ? parts_.front() : at::cat(parts_), {});
     parts_.clear();
   }
 }
 
-at::Tensor FusedLinear::operator()(const at::Tensor& x) const {
-  return ops::linear(x, joined_.defined() ? joined_ : at::cat(parts_), {});
+at::Tensor FusedLinear::operator()(const at::Tensor& x) const { return run(x, {}); }
+
+at::Tensor FusedLinear::operator()(const at::Tensor& x, const Prologue& prologue) const {
+  return run(x, fusion_of(prologue));
+}
+
+at::Tensor FusedLinear::run(const at::Tensor& x, const ops::LinearFusion& fusion) const {
+  if (parts_.empty()) return ops::linear(x, joined_, fusion);
+  return ops::linear(x, {.weight = at::cat(parts_), .bias = {}, .packed = {}}, fusion);
 }
 
 }  // namespace zoetrope::nn

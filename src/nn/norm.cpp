@@ -8,19 +8,24 @@ using weights::Init;
 
 GroupNorm::GroupNorm(const weights::Scope& scope, int64_t groups, int64_t channels, double eps,
                      ops::Activation activation)
-    : groups_(groups),
-      eps_(eps),
-      activation_(activation),
-      weight_(scope.take("weight", {channels}, Init::ones())),
-      bias_(scope.take("bias", {channels}, Init::zeros())) {}
+    : parameters_{groups,
+                  eps,
+                  scope.take("weight", {channels}, Init::ones()),
+                  scope.take("bias", {channels}, Init::zeros()),
+                  activation,
+                  {},
+                  {}} {}
 
 at::Tensor GroupNorm::operator()(const at::Tensor& x) const {
-  return ops::group_norm(x, {groups_, eps_, weight_, bias_, activation_, {}, {}});
+  return ops::group_norm(x, parameters_);
 }
 
-at::Tensor GroupNorm::modulated(const at::Tensor& x, const at::Tensor& scale,
-                                const at::Tensor& shift) const {
-  return ops::group_norm(x, {groups_, eps_, weight_, bias_, activation_, scale, shift});
+ops::GroupNormParameters GroupNorm::modulated(const at::Tensor& scale,
+                                              const at::Tensor& shift) const {
+  ops::GroupNormParameters p = parameters_;
+  p.scale = scale;
+  p.shift = shift;
+  return p;
 }
 
 LayerNorm::LayerNorm(const weights::Scope& scope, int64_t channels, double eps)
@@ -30,6 +35,14 @@ LayerNorm::LayerNorm(const weights::Scope& scope, int64_t channels, double eps)
 
 at::Tensor LayerNorm::operator()(const at::Tensor& x) const {
   return ops::layer_norm(x, weight_, bias_, eps_);
+}
+
+ops::LinearFusion LayerNorm::fusion() const {
+  ops::LinearFusion fusion;
+  fusion.norm_weight = weight_;
+  fusion.norm_bias = bias_;
+  fusion.norm_eps = eps_;
+  return fusion;
 }
 
 }  // namespace zoetrope::nn

@@ -6,6 +6,8 @@
 #include <cstdint>
 
 #include "ops/activation.h"
+#include "ops/linear.h"
+#include "ops/norm.h"
 #include "weights/parameters.h"
 
 namespace zoetrope::nn {
@@ -16,20 +18,20 @@ class GroupNorm {
             ops::Activation activation = ops::Activation::kNone);
   // x [n, ..., c]; statistics per n and group.
   at::Tensor operator()(const at::Tensor& x) const;
-  // The same with activation(y * (1 + scale) + shift); scale, shift [n, c].
-  at::Tensor modulated(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift) const;
+  // For a convolution that takes the norm's result: see nn::Conv2d.
+  const ops::GroupNormParameters& parameters() const { return parameters_; }
+  // The same for activation(y * (1 + scale) + shift); scale, shift [n, c].
+  ops::GroupNormParameters modulated(const at::Tensor& scale, const at::Tensor& shift) const;
 
  private:
-  int64_t groups_;
-  double eps_;
-  ops::Activation activation_;
-  at::Tensor weight_, bias_;
+  ops::GroupNormParameters parameters_;
 };
 
 class LayerNorm {
  public:
   LayerNorm(const weights::Scope& scope, int64_t channels, double eps = 1e-5);
   at::Tensor operator()(const at::Tensor& x) const;  // [..., c]
+  ops::LinearFusion fusion() const;  // for a linear layer that takes the norm's result
 
  private:
   double eps_;

@@ -9,10 +9,24 @@
 
 namespace zoetrope::ops {
 
-bool AttentionProblem::grad() const { return needs_grad({&q, &k, &v, &mask.additive}); }
+bool AttentionProblem::grad() const {
+  return needs_grad({&q, &k, &v, &mask.additive, &shared.k, &shared.v});
+}
 bool TemporalAttentionProblem::grad() const { return needs_grad({&q, &k, &v, &qkv}); }
 
 namespace {
+
+// A problem whose shared keys stand behind everyone's own.
+template <at::Tensor (*run)(const AttentionProblem&)>
+at::Tensor joined(const AttentionProblem& p) {
+  if (!p.shared.k.defined()) return run(p);
+  const auto behind = [&](const at::Tensor& own, const at::Tensor& shared) {
+    const int64_t samples = own.size(0) / shared.size(0);
+    return at::cat({own, shared.unsqueeze(1).expand({-1, samples, -1, -1, -1}).flatten(0, 1)}, 1);
+  };
+  const at::Tensor k = behind(p.k, p.shared.k), v = behind(p.v, p.shared.v);
+  return run({p.q, k, v, p.mask, {}});
+}
 
 at::Tensor attention_aten(const AttentionProblem& p) {
   std::optional<at::Tensor> additive;
@@ -40,9 +54,9 @@ bool on_cpu_without_grad(const Problem& problem) {
 
 Ladder<AttentionProblem> attention_ladder("attention",
                                           {{"avx512", avx512::supports, avx512::attention},
-                                           {"aten", always, attention_aten},
+                                           {"aten", always, joined<attention_aten>},
                                            {"reference", on_cpu_without_grad,
-                                            reference::attention}});
+                                            joined<reference::attention>}});
 
 Ladder<TemporalAttentionProblem> temporal_ladder(
     "temporal_attention", {{"cuda", cuda::supports, cuda::temporal_attention},
@@ -54,7 +68,12 @@ Ladder<TemporalAttentionProblem> temporal_ladder(
 
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      const AttentionMask& mask) {
-  return attention_ladder({q, k, v, mask});
+  return attention_ladder({q, k, v, mask, {}});
+}
+
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                     const SharedKeys& shared) {
+  return attention_ladder({q, k, v, {}, shared});
 }
 
 at::Tensor temporal_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v) {

@@ -10,10 +10,20 @@ struct AttentionMask {
   at::Tensor additive;  // optional, broadcastable to [b, heads, nq, nk], added to the scores
 };
 
+// Keys and values that several samples see besides their own: k, v [m, n, heads, d], m a divisor of
+// the batch. Sample i of b sees row i / (b / m): the frames of a clip see what belongs to the clip.
+struct SharedKeys {
+  at::Tensor k, v;
+};
+
 // q [b, nq, heads, d], k and v [b, nk, heads, d] -> [b, nq, heads, d]; scores scaled by 1/sqrt(d).
 // The inputs may be strided views (slices of a fused projection); the result is contiguous.
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      const AttentionMask& mask = {});
+
+// The same without a mask, over the sample's own keys and then the shared ones.
+at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                     const SharedKeys& shared);
 
 // Attention among the frames of a clip, at every position apart: q, k, v [b, f, p, heads, d] with
 // few frames f (16) and many positions p -> [b, f, p, heads, d].

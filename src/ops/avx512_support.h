@@ -4,6 +4,8 @@
 #include <ATen/ATen.h>
 
 #include "kernels/common/cpu_features.h"
+#include "kernels/group_norm/group_norm_avx512.h"
+#include "ops/norm.h"
 
 namespace zoetrope::ops::avx512 {
 
@@ -21,5 +23,17 @@ inline const uint16_t* bits(const at::Tensor& t) {
 }
 
 inline uint16_t* mutable_bits(const at::Tensor& t) { return static_cast<uint16_t*>(t.data_ptr()); }
+
+inline bool absent_or_fits(const at::Tensor& t) {
+  return !t.defined() || (is_bf16(t) && t.is_contiguous());
+}
+
+// The statistics of a GroupNorm, done; `problem.fold` holds what is left to apply.
+struct GroupNormFold {
+  GroupNormFold(const at::Tensor& x, const GroupNormParameters& parameters);
+
+  kernels::avx512::GroupNorm problem;
+  at::Tensor memory;
+};
 
 }  // namespace zoetrope::ops::avx512

@@ -6,6 +6,8 @@
 #include <array>
 #include <cstdint>
 
+#include "ops/norm.h"
+
 namespace zoetrope::ops {
 
 struct ConvGeometry {
@@ -13,11 +15,25 @@ struct ConvGeometry {
   std::array<int64_t, 2> padding = {0, 0};  // zeros on both sides
 };
 
-// x [n, h, w, in] contiguous, weight [out, in, kh, kw] (any strides; channels-last is fastest),
-// bias [out] or undefined -> [n, h', w', out] contiguous. A temporal convolution (3, 1, 1) over
+// The parameters of a convolution, and what a variant made of them for many calls. The parameters
+// must not change in place afterwards unless they are being trained.
+struct ConvWeight {
+  at::Tensor weight;  // [out, in, kh, kw], any strides; channels-last is fastest
+  at::Tensor bias;    // [out] or undefined
+  ConvGeometry geometry;
+  at::Tensor packed;  // of the avx512 variant of normed_conv; undefined where it will not run
+};
+ConvWeight prepare_conv(const at::Tensor& weight, const at::Tensor& bias,
+                        const ConvGeometry& geometry);
+
+// x [n, h, w, in] contiguous -> [n, h', w', out] contiguous. A temporal convolution (3, 1, 1) over
 // [b, f, h, w, c] is this with h := f and w := h*w and a (3, 1) kernel.
-at::Tensor conv2d(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                  const ConvGeometry& geometry);
+at::Tensor conv2d(const at::Tensor& x, const ConvWeight& weight);
+
+// conv2d(group_norm(x)) + residual, the residual block's half; residual of the result's shape, or
+// undefined.
+at::Tensor normed_conv(const at::Tensor& x, const GroupNormParameters& norm,
+                       const ConvWeight& weight, const at::Tensor& residual = {});
 
 // Nearest-neighbour enlargement by two. [n, h, w, c] -> [n, 2h, 2w, c]
 at::Tensor upsample_nearest2x(const at::Tensor& x);

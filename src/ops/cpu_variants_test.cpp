@@ -50,6 +50,14 @@ Case attention_case(int64_t b, int64_t nq, int64_t nk, int64_t heads, int64_t d)
           [](const Inputs& t) { return attention(t[0], t[1].select(2, 0), t[1].select(2, 1)); }};
 }
 
+Case shared_case(int64_t b, int64_t clips, int64_t n, int64_t shared, int64_t heads, int64_t d) {
+  const Inputs in = {random({b, n, 3, heads, d}), random({clips, shared, 2, heads, d})};
+  return {"attention", sizes_of(in), in, [](const Inputs& t) {
+            const SharedKeys keys{t[1].select(2, 0), t[1].select(2, 1)};
+            return attention(t[0].select(2, 0), t[0].select(2, 1), t[0].select(2, 2), keys);
+          }};
+}
+
 Case temporal_case(int64_t b, int64_t f, int64_t p, int64_t heads, int64_t d) {
   const Inputs in = {random({b, f, p, 3, heads, d})};
   return {"temporal_attention", sizes_of(in), in,
@@ -81,16 +89,74 @@ Case geglu_case(int64_t rows, int64_t c) {
   return {"geglu", sizes_of(in), in, [](const Inputs& t) { return geglu(t[0]); }};
 }
 
-Case linear_case(int64_t rows, int64_t in, int64_t out, bool bias) {
-  Inputs inputs = {random({2, rows, in}), random({out, in}) / std::sqrt(static_cast<double>(in))};
-  if (bias) inputs.push_back(random({out}));
-  return {"linear", sizes_of(inputs), inputs,
-          [](const Inputs& t) { return linear(t[0], t[1], t.size() > 2 ? t[2] : Tensor()); }};
+struct LinearShape {
+  int64_t samples, rows, in, out;
+  bool bias = true, gated = false, norm = false, residual = false;
+  int64_t positions = 0;  // rows of the table; 0 = none
+};
+
+Case linear_case(const LinearShape& s) {
+  const Tensor none = at::empty({0}, at::kDouble);
+  const int64_t width = s.gated ? s.out / 2 : s.out;
+  const Inputs inputs = {random({s.samples, s.rows, s.in}) * 2 + 1,
+                         random({s.out, s.in}) / std::sqrt(static_cast<double>(s.in)),
+                         s.bias ? random({s.out}) : none,
+                         s.norm ? random({s.in}) + 1 : none,
+                         s.norm ? random({s.in}) : none,
+                         s.positions > 0 ? random({s.positions, s.in}) : none,
+                         s.residual ? random({s.samples, s.rows, width}) : none};
+  return {"linear", sizes_of(inputs), inputs, [s](const Inputs& t) {
+            const auto given = [&](size_t i) { return t[i].numel() > 0 ? t[i] : Tensor(); };
+            LinearFusion fusion{given(3), given(4), 1e-5, given(5), 1, given(6)};
+            if (s.positions > 0) fusion.position_repeat = s.rows / s.positions;
+            return linear(t[0], prepare_linear(t[1], given(2), s.gated), fusion);
+          }};
 }
 
 std::vector<Case> linear_cases() {
-  return {linear_case(1, 1, 1, true), linear_case(7, 33, 5, false),
-          linear_case(300, 128, 96, true)};
+  return {linear_case({2, 1, 2, 1}),
+          linear_case({2, 7, 34, 5, false}),
+          linear_case({2, 300, 128, 96}),
+          linear_case({1, 9, 48, 64, true, true}),
+          linear_case({3, 12, 64, 40, true, false, true, true, 4}),
+          linear_case({2, 64, 128, 512, true, true, true, false, 64}),
+          linear_case({2, 21, 16, 128, true, true, false, true})};
+}
+
+struct ConvShape {
+  int64_t n, height, width, in, out, groups;
+  bool modulated = false, residual = false;
+  int64_t kernel_width = 3;
+};
+
+Case conv_case(const ConvShape& s) {
+  const double scale = 1 / std::sqrt(static_cast<double>(3 * s.kernel_width * s.in));
+  Inputs in = {random({s.n, s.height, s.width, s.in}) * 2 + random({1, 1, 1, s.in}),
+               random({s.in}) + 1, random({s.in}), random({s.out, s.in, 3, s.kernel_width}) * scale,
+               random({s.out})};
+  if (s.modulated) in.push_back(random({s.n, 2 * s.in}) * 0.5);
+  if (s.residual) in.push_back(random({s.n, s.height, s.width, s.out}));
+  return {"normed_conv", sizes_of(in), in, [s](const Inputs& t) {
+            GroupNormParameters norm{s.groups, 1e-5, t[1], t[2], Activation::kSilu, {}, {}};
+            if (s.modulated) {
+              norm.scale = t[5].slice(1, 0, s.in);
+              norm.shift = t[5].slice(1, s.in, 2 * s.in);
+            }
+            const ConvGeometry geometry{{1, 1}, {1, s.kernel_width / 2}};
+            return normed_conv(t[0], norm, prepare_conv(t[3], t[4], geometry),
+                               s.residual ? t.back() : Tensor());
+          }};
+}
+
+std::vector<Case> conv_cases() {
+  return {conv_case({33, 2, 2, 16, 8, 1}),
+          conv_case({3, 8, 8, 32, 32, 4, true, true}),
+          conv_case({2, 16, 16, 128, 128, 8, true, true}),
+          conv_case({1, 6, 34, 48, 72, 3, false, true}),
+          conv_case({5, 4, 6, 16, 32, 2, true}),
+          conv_case({33, 2, 1, 16, 8, 1, false, false, 1}),
+          conv_case({2, 16, 21, 128, 128, 8, true, true, 1}),
+          conv_case({3, 4, 8, 48, 40, 3, false, true, 1})};
 }
 
 std::vector<Case> cases() {
@@ -99,6 +165,8 @@ std::vector<Case> cases() {
           attention_case(2, 256, 512, 4, 32),
           attention_case(1, 300, 77, 3, 64),
           attention_case(1, 515, 33, 1, 128),
+          shared_case(6, 2, 65, 70, 2, 32),
+          shared_case(4, 4, 3, 1, 1, 64),
           temporal_case(1, 1, 1, 1, 32),
           temporal_case(2, 16, 9, 4, 32),
           temporal_case(1, 17, 3, 2, 64),
@@ -114,6 +182,14 @@ std::vector<Case> cases() {
           geglu_case(1, 16),
           geglu_case(5, 48),
           geglu_case(300, 256)};
+}
+
+std::vector<Case> all_cases() {
+  std::vector<Case> all = cases();
+  for (const auto& more : {linear_cases(), conv_cases()}) {
+    all.insert(all.end(), more.begin(), more.end());
+  }
+  return all;
 }
 
 Tensor evaluate(const Case& c, const char* variant, at::ScalarType dtype) {
@@ -163,23 +239,47 @@ TEST_F(CpuVariants, AtenAgreesWithTheReference) {
   }
 }
 
-TEST_F(CpuVariants, LinearAgreesWithTheReference) {
+TEST_F(CpuVariants, SingleLinearAgreesWithTheReference) {
   for (Case& c : linear_cases()) {
     SCOPED_TRACE(c.label);
+    round_inputs(c, at::kFloat);
+    const Tensor want = evaluate(c, "reference", at::kDouble);
     for (const char* variant : {"aten", "onednn"}) {
-      SCOPED_TRACE(variant);
-      Case single = c;
-      round_inputs(single, at::kFloat);
-      EXPECT_LE(relative_l2(evaluate(single, variant, at::kFloat),
-                            evaluate(single, "reference", at::kDouble)),
-                1e-5);
-      if (!kernels::has_avx512_bf16()) continue;
-      round_inputs(c, at::kBFloat16);
-      const Tensor want = evaluate(c, "reference", at::kDouble);
-      EXPECT_LE(
-          relative_l2(evaluate(c, variant, at::kBFloat16), want),
-          2 * relative_l2(want.to(at::kBFloat16).to(at::kDouble), want) + std::ldexp(1.0, -9));
+      EXPECT_LE(relative_l2(evaluate(c, variant, at::kFloat), want), 1e-5) << variant;
     }
+  }
+}
+
+// "aten" rounds after every step: the naive run.
+TEST_F(Avx512Variants, LinearAgreesWithTheReference) {
+  for (Case& c : linear_cases()) {
+    SCOPED_TRACE(c.label);
+    round_inputs(c, at::kBFloat16);
+    const Tensor want = evaluate(c, "reference", at::kDouble);
+    const double naive = relative_l2(evaluate(c, "aten", at::kBFloat16), want);
+    for (const char* variant : {"avx512", "onednn"}) {
+      EXPECT_LE(relative_l2(evaluate(c, variant, at::kBFloat16), want), 2 * naive + 1e-6)
+          << variant;
+    }
+  }
+}
+
+TEST_F(CpuVariants, SingleConvolutionAgreesWithTheReference) {
+  for (Case& c : conv_cases()) {
+    SCOPED_TRACE(c.label);
+    round_inputs(c, at::kFloat);
+    EXPECT_LE(relative_l2(evaluate(c, "aten", at::kFloat), evaluate(c, "reference", at::kDouble)),
+              1e-5);
+  }
+}
+
+TEST_F(Avx512Variants, ConvolutionAgreesWithTheReference) {
+  for (Case& c : conv_cases()) {
+    SCOPED_TRACE(c.label);
+    round_inputs(c, at::kBFloat16);
+    const Tensor want = evaluate(c, "reference", at::kDouble);
+    EXPECT_LE(relative_l2(evaluate(c, "avx512", at::kBFloat16), want),
+              2 * relative_l2(evaluate(c, "aten", at::kBFloat16), want));
   }
 }
 
@@ -198,7 +298,7 @@ TEST_F(Avx512Variants, AgreeWithTheReference) {
 
 TEST_F(Avx512Variants, ThreadsDoNotChangeAByte) {
   const int before = at::get_num_threads();
-  for (const Case& c : cases()) {
+  for (const Case& c : all_cases()) {
     SCOPED_TRACE(c.op + " " + c.label);
     at::set_num_threads(1);
     const Tensor one = evaluate(c, "avx512", at::kBFloat16);
@@ -210,11 +310,13 @@ TEST_F(Avx512Variants, ThreadsDoNotChangeAByte) {
 
 TEST_F(Avx512Variants, ASampleIsTheSameAloneAndInABatch) {
   for (const Case& c : {attention_case(3, 70, 40, 2, 32), temporal_case(3, 16, 5, 4, 32),
-                        group_norm_case(3, 300, 64, 4, true, Activation::kSilu)}) {
+                        group_norm_case(3, 300, 64, 4, true, Activation::kSilu),
+                        linear_case({3, 12, 64, 40, true, false, true, true}),
+                        conv_case({3, 6, 8, 32, 24, 4, true, true})}) {
     SCOPED_TRACE(c.op);
     Case alone = c;
     for (Tensor& t : alone.inputs) {
-      if (t.dim() > 1) t = t.slice(0, 1, 2).clone();
+      if (t.dim() > 1 && t.size(0) == 3) t = t.slice(0, 1, 2).clone();
     }
     EXPECT_TRUE(at::equal(evaluate(c, "avx512", at::kBFloat16)[1],
                           evaluate(alone, "avx512", at::kBFloat16)[0]));
@@ -227,12 +329,17 @@ TEST_F(CpuVariants, LinearAndConvolutionDoNotNoticeTheBatch) {
     if (dtype == at::kBFloat16 && !kernels::has_avx512_bf16()) continue;
     const Tensor x = random({3, 4096, 128}).to(dtype);
     const Tensor w = random({384, 128}).to(dtype), b = random({384}).to(dtype);
-    EXPECT_TRUE(at::equal(linear(x, w, b)[1], linear(x.slice(0, 1, 2).clone(), w, b)[0]));
+    for (const char* variant : {"onednn", "avx512"}) {
+      if (dtype == at::kFloat && variant == std::string("avx512")) continue;
+      const ForceVariant force("linear", variant);
+      const LinearWeight weight = prepare_linear(w, b);
+      EXPECT_TRUE(at::equal(linear(x, weight)[1], linear(x.slice(0, 1, 2).clone(), weight)[0]));
+    }
     const Tensor images = x.view({48, 16, 16, 128});
     const Tensor kernel = random({64, 128, 3, 3}).to(dtype);
-    const ConvGeometry geometry{{1, 1}, {1, 1}};
-    EXPECT_TRUE(at::equal(conv2d(images, kernel, {}, geometry).slice(0, 16, 32),
-                          conv2d(images.slice(0, 16, 32).clone(), kernel, {}, geometry)));
+    const ConvWeight weight = prepare_conv(kernel, {}, {{1, 1}, {1, 1}});
+    EXPECT_TRUE(at::equal(conv2d(images, weight).slice(0, 16, 32),
+                          conv2d(images.slice(0, 16, 32).clone(), weight)));
   }
 }
 

@@ -10,21 +10,39 @@
 
 namespace zoetrope::ops {
 
-bool LinearProblem::grad() const { return needs_grad({&x, &weight, &bias}); }
+bool LinearProblem::grad() const {
+  return needs_grad({&x, &w.weight, &w.bias, &fusion.norm_weight, &fusion.norm_bias,
+                     &fusion.position, &fusion.residual});
+}
 
 namespace {
 
+// The surroundings of `product` as operations of their own.
+template <at::Tensor (*product)(const at::Tensor&, const LinearWeight&)>
+at::Tensor composed(const LinearProblem& p) {
+  const LinearFusion& f = p.fusion;
+  at::Tensor x = p.x;
+  if (f.norm_weight.defined()) x = layer_norm(x, f.norm_weight, f.norm_bias, f.norm_eps);
+  if (f.position.defined()) {
+    const at::Tensor rows = x.reshape({-1, f.position.size(0), f.position_repeat, x.size(-1)});
+    x = (rows + f.position.unsqueeze(1)).view(x.sizes());
+  }
+  at::Tensor y = product(x, p.w);
+  if (p.w.gated) y = geglu(y);
+  return f.residual.defined() ? f.residual + y : y;
+}
+
 // As a matrix: with more dimensions at::linear may add the bias in a pass of its own.
-at::Tensor linear_aten(const LinearProblem& p) {
-  if (p.x.dim() <= 2 || !p.x.is_contiguous()) return at::linear(p.x, p.weight, p.bias);
-  auto sizes = p.x.sizes().vec();
-  sizes.back() = p.weight.size(0);
-  return at::linear(p.x.flatten(0, -2), p.weight, p.bias).view(sizes);
+at::Tensor product_aten(const at::Tensor& x, const LinearWeight& w) {
+  if (x.dim() <= 2 || !x.is_contiguous()) return at::linear(x, w.weight, w.bias);
+  auto sizes = x.sizes().vec();
+  sizes.back() = w.weight.size(0);
+  return at::linear(x.flatten(0, -2), w.weight, w.bias).view(sizes);
 }
 
 // at::linear adds the bias in bf16 by writing it into the result first, a tenth slower than
 // oneDNN's own bias; and in fp32 it calls MKL, which is slow on AMD processors.
-at::Tensor linear_onednn(const LinearProblem& p) {
+at::Tensor product_onednn(const at::Tensor& x, const LinearWeight& w) {
   using Scalars = c10::List<std::optional<at::Scalar>>;
   using Signature =
       at::Tensor(const at::Tensor&, const at::Tensor&, const std::optional<at::Tensor>&,
@@ -33,14 +51,14 @@ at::Tensor linear_onednn(const LinearProblem& p) {
                               .findSchemaOrThrow("mkldnn::_linear_pointwise", "")
                               .typed<Signature>();
   std::optional<at::Tensor> bias;
-  if (p.bias.defined()) bias = p.bias;
-  return run.call(p.x, p.weight, bias, "none", Scalars(), "");
+  if (w.bias.defined()) bias = w.bias;
+  return run.call(x, w.weight, bias, "none", Scalars(), "");
 }
 
 bool suits_onednn(const LinearProblem& p) {
   const at::ScalarType dtype = p.x.scalar_type();
   return !p.grad() && p.x.is_cpu() && (dtype == at::kBFloat16 || dtype == at::kFloat) &&
-         p.x.is_contiguous() && p.x.numel() > 0 && p.weight.is_contiguous() &&
+         p.x.is_contiguous() && p.x.numel() > 0 && p.w.weight.is_contiguous() &&
          at::globalContext().userEnabledMkldnn() &&
          (dtype == at::kFloat || kernels::has_avx512_bf16());
 }
@@ -48,14 +66,21 @@ bool suits_onednn(const LinearProblem& p) {
 bool on_cpu_without_grad(const LinearProblem& p) { return p.x.is_cpu() && !p.grad(); }
 
 Ladder<LinearProblem> linear_ladder("linear",
-                                    {{"onednn", suits_onednn, linear_onednn},
-                                     {"aten", always, linear_aten},
+                                    {{"avx512", avx512::supports, avx512::linear},
+                                     {"onednn", suits_onednn, composed<product_onednn>},
+                                     {"aten", always, composed<product_aten>},
                                      {"reference", on_cpu_without_grad, reference::linear}});
 
 }  // namespace
 
-at::Tensor linear(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  return linear_ladder({x, weight, bias});
+LinearWeight prepare_linear(const at::Tensor& weight, const at::Tensor& bias, bool gated) {
+  LinearWeight w{weight, bias, gated, {}};
+  w.packed = avx512::packed(w);
+  return w;
+}
+
+at::Tensor linear(const at::Tensor& x, const LinearWeight& weight, const LinearFusion& fusion) {
+  return linear_ladder({x, weight, fusion});
 }
 
 }  // namespace zoetrope::ops

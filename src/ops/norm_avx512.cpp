@@ -40,11 +40,8 @@ bool supports(const GroupNormProblem& problem) {
                                 p.scale.stride(0) == p.shift.stride(0));
 }
 
-Tensor group_norm(const GroupNormProblem& problem) {
-  const GroupNormParameters& parameters = problem.p;
-  const Tensor& x = problem.x;
-  const Tensor y = at::empty_like(x);
-  kernels::avx512::GroupNorm p;
+GroupNormFold::GroupNormFold(const Tensor& x, const GroupNormParameters& parameters) {
+  kernels::avx512::GroupNorm& p = problem;
   p.n = x.size(0);
   p.channels = x.size(-1);
   p.positions = x.numel() / (p.n * p.channels);
@@ -59,16 +56,22 @@ Tensor group_norm(const GroupNormProblem& problem) {
     p.shift = bits(parameters.shift);
     p.modulation_stride = parameters.scale.stride(0);
   }
-  p.y = mutable_bits(y);
   const int64_t chunks = kernels::avx512::group_norm_chunks(p);
-  const Tensor scratch = at::empty({p.n * (chunks + 1) * 2 * p.channels}, at::kFloat);
-  p.partial = scratch.data_ptr<float>();
+  memory = at::empty({p.n * (chunks + 1) * 2 * p.channels}, at::kFloat);
+  p.partial = memory.data_ptr<float>();
   p.fold = p.partial + p.n * chunks * 2 * p.channels;
   for_chunks(p.n, chunks, [&](int64_t sample, int64_t chunk) {
     kernels::avx512::group_norm_partial(p, sample, chunk);
   });
   for_chunks(p.n, 1, [&](int64_t sample, int64_t) { kernels::avx512::group_norm_fold(p, sample); });
-  for_chunks(p.n, chunks, [&](int64_t sample, int64_t chunk) {
+}
+
+Tensor group_norm(const GroupNormProblem& problem) {
+  const Tensor y = at::empty_like(problem.x);
+  GroupNormFold fold(problem.x, problem.p);
+  kernels::avx512::GroupNorm& p = fold.problem;
+  p.y = mutable_bits(y);
+  for_chunks(p.n, kernels::avx512::group_norm_chunks(p), [&](int64_t sample, int64_t chunk) {
     kernels::avx512::group_norm_apply(p, sample, chunk);
   });
   return y;

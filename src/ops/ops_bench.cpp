@@ -79,15 +79,50 @@ void add_attention() {
 }
 
 void add_linear() {
-  for (const auto& [in, out] : {std::pair{128, 384}, {128, 128}, {128, 512}, {256, 128}}) {
-    for (const at::ScalarType dtype : {at::kBFloat16, at::kFloat}) {
-      const Tensor x = random({4096, in}).to(dtype), w = random({out, in}).to(dtype);
-      const Tensor b = random({out}).to(dtype);
-      add("linear", {"onednn", "aten"},
-          std::string(at::toString(dtype)) + "_" + std::to_string(in) + "->" + std::to_string(out),
-          2.0 * 4096 * in * out, 0, [=] { return linear(x, w, b); });
-    }
+  struct Shape {
+    int64_t in, out;
+    bool gated;
+  };
+  const Tensor norm = random({128}), table = random({256, 128});
+  for (const auto& [in, out, gated] :
+       {Shape{128, 384, false}, {128, 128, false}, {128, 512, true}, {256, 128, false}}) {
+    const Tensor x = random({4096, in});
+    const LinearWeight w = prepare_linear(random({out, in}), random({out}), gated);
+    const std::string label = std::to_string(in) + "->" + std::to_string(out);
+    const double flops = 2.0 * 4096 * static_cast<double>(in * out);
+    add("linear", {"avx512", "onednn", "aten"}, label + (gated ? "_gated" : ""), flops, 0,
+        [=] { return linear(x, w); });
+    if (in != 128) continue;
+    add("linear", {"avx512", "onednn", "aten"}, label + (gated ? "_gated" : "") + "_normed", flops,
+        0, [=] {
+          return linear(x, w, {norm, norm, 1e-5, table, 1, {}});
+        });
   }
+}
+
+// Followed by the residual, after a GroupNorm with SiLU.
+void add_conv() {
+  const auto one = [&](const std::string& label, at::IntArrayRef sizes, int64_t out,
+                       int64_t kernel_width) {
+    const Tensor x = random(sizes);
+    const int64_t in = x.size(-1);
+    const Tensor channels = random({in});
+    const ConvWeight w = prepare_conv(random({out, in, 3, kernel_width}), random({out}),
+                                      {{1, 1}, {1, kernel_width / 2}});
+    const Tensor residual = random({x.size(0), x.size(1), x.size(2), out});
+    const double flops =
+        2.0 * static_cast<double>(residual.numel()) * static_cast<double>(3 * kernel_width * in);
+    add("normed_conv", {"avx512", "aten"}, label, flops, 0, [=] {
+      return normed_conv(x, {8, 1e-5, channels, channels, Activation::kSilu, {}, {}}, w, residual);
+    });
+  };
+  one("16x16x16_128->128", {16, 16, 16, 128}, 128, 3);
+  one("16x16x16_256->128", {16, 16, 16, 256}, 128, 3);
+  one("16x8x8_128->128", {16, 8, 8, 128}, 128, 3);
+  one("15x64x64_64->64", {15, 64, 64, 64}, 64, 3);
+  one("15x128x128_32->32", {15, 128, 128, 32}, 32, 3);
+  one("temporal_16x256_128->128", {1, 16, 256, 128}, 128, 1);
+  one("temporal_16x64_128->128", {1, 16, 64, 128}, 128, 1);
 }
 
 }  // namespace
@@ -98,6 +133,7 @@ int main(int argc, char** argv) {
   zoetrope::ops::add_pointwise();
   zoetrope::ops::add_attention();
   zoetrope::ops::add_linear();
+  zoetrope::ops::add_conv();
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

@@ -1,8 +1,10 @@
 // What the ladders choose by, and the variants of each op (internal to ops; callers use norm.h,
-// activation.h and attention.h). Problems refer to the caller's tensors and live for one call.
+// activation.h and so on). Problems refer to the caller's tensors and live for one call.
 #pragma once
 
 #include "ops/attention.h"
+#include "ops/conv.h"
+#include "ops/linear.h"
 #include "ops/norm.h"
 
 namespace zoetrope::ops {
@@ -28,8 +30,16 @@ struct GegluProblem {
 
 struct LinearProblem {
   const at::Tensor& x;
-  const at::Tensor& weight;
-  const at::Tensor& bias;
+  const LinearWeight& w;
+  const LinearFusion& fusion;
+  bool grad() const;
+};
+
+struct NormedConvProblem {
+  const at::Tensor& x;
+  const GroupNormParameters& norm;
+  const ConvWeight& w;
+  const at::Tensor& residual;
   bool grad() const;
 };
 
@@ -38,6 +48,7 @@ struct AttentionProblem {
   const at::Tensor& k;
   const at::Tensor& v;
   const AttentionMask& mask;
+  const SharedKeys& shared;  // undefined tensors: none
   bool grad() const;
 };
 
@@ -54,6 +65,7 @@ at::Tensor group_norm(const GroupNormProblem& problem);
 at::Tensor layer_norm(const LayerNormProblem& problem);
 at::Tensor geglu(const GegluProblem& problem);
 at::Tensor linear(const LinearProblem& problem);
+at::Tensor normed_conv(const NormedConvProblem& problem);
 at::Tensor attention(const AttentionProblem& problem);
 at::Tensor temporal_attention(const TemporalAttentionProblem& problem);
 }  // namespace reference
@@ -64,13 +76,21 @@ namespace avx512 {
 bool supports(const GroupNormProblem& problem);
 bool supports(const LayerNormProblem& problem);
 bool supports(const GegluProblem& problem);
+bool supports(const LinearProblem& problem);
+bool supports(const NormedConvProblem& problem);
 bool supports(const AttentionProblem& problem);
 bool supports(const TemporalAttentionProblem& problem);
 at::Tensor group_norm(const GroupNormProblem& problem);
 at::Tensor layer_norm(const LayerNormProblem& problem);
 at::Tensor geglu(const GegluProblem& problem);
+at::Tensor linear(const LinearProblem& problem);
+at::Tensor normed_conv(const NormedConvProblem& problem);
 at::Tensor attention(const AttentionProblem& problem);
 at::Tensor temporal_attention(const TemporalAttentionProblem& problem);
+
+// Weights in the form that linear and normed_conv want; undefined where those will not run.
+at::Tensor packed(const LinearWeight& weight);
+at::Tensor packed(const ConvWeight& weight);
 }  // namespace avx512
 
 // Own CUDA kernels (src/kernels), bf16 and fp32, with derivatives. Builds without CUDA link

@@ -114,9 +114,20 @@ at::Tensor geglu(const GegluProblem& problem) {
 }
 
 at::Tensor linear(const LinearProblem& problem) {
-  const at::Tensor x = widen(problem.x), weight = widen(problem.weight);
-  const at::Tensor bias = problem.bias.defined() ? widen(problem.bias) : problem.bias;
+  const LinearFusion& f = problem.fusion;
+  at::Tensor x = widen(problem.x);
+  const at::Tensor weight = widen(problem.w.weight);
+  const at::Tensor bias = problem.w.bias.defined() ? widen(problem.w.bias) : problem.w.bias;
   const int64_t out = weight.size(0), in = weight.size(1), rows = x.numel() / in;
+  if (f.norm_weight.defined()) x = layer_norm({x, f.norm_weight, f.norm_bias, f.norm_eps});
+  if (f.position.defined()) {
+    const at::Tensor table = widen(f.position);
+    x = x.clone();
+    for (int64_t i = 0; i < rows * in; ++i) {
+      const int64_t place = i / in / f.position_repeat % table.size(0);
+      x.data_ptr<double>()[i] += data(table)[place * in + i % in];
+    }
+  }
   auto sizes = x.sizes().vec();
   sizes.back() = out;
   at::Tensor y = at::empty(sizes, x.options());
@@ -125,6 +136,34 @@ at::Tensor linear(const LinearProblem& problem) {
     for (int64_t e = 0; e < in; ++e)
       sum += data(x)[i / out * in + e] * data(weight)[i % out * in + e];
     y.data_ptr<double>()[i] = sum;
+  }
+  if (problem.w.gated) y = geglu({y});
+  if (f.residual.defined()) y = y + widen(f.residual);
+  return y.to(problem.x.scalar_type());
+}
+
+at::Tensor normed_conv(const NormedConvProblem& problem) {
+  const at::Tensor wide = widen(problem.x);
+  const at::Tensor x = group_norm({wide, problem.norm}), weight = widen(problem.w.weight);
+  const int64_t n = x.size(0), h = x.size(1), w = x.size(2), in = x.size(3);
+  const int64_t out = weight.size(0), kh = weight.size(2), kw = weight.size(3);
+  const auto [stride, padding] = problem.w.geometry;
+  const int64_t rows = (h + 2 * padding[0] - kh) / stride[0] + 1;
+  const int64_t columns = (w + 2 * padding[1] - kw) / stride[1] + 1;
+  at::Tensor y = at::zeros({n, rows, columns, out}, x.options());
+  if (problem.w.bias.defined()) y = y + widen(problem.w.bias);
+  if (problem.residual.defined()) y = y + widen(problem.residual);
+  const int64_t count = rows * columns * out;
+  for (int64_t i = 0; i < n * count * kh * kw; ++i) {
+    const int64_t result = i / (kh * kw), tap = i % (kh * kw);
+    const int64_t row = result % count / (columns * out) * stride[0] + tap / kw - padding[0];
+    const int64_t column = result / out % columns * stride[1] + tap % kw - padding[1];
+    if (row < 0 || row >= h || column < 0 || column >= w) continue;
+    const double* pixel = data(x) + ((result / count * h + row) * w + column) * in;
+    for (int64_t e = 0; e < in; ++e) {
+      y.data_ptr<double>()[result] +=
+          pixel[e] * data(weight)[(result % out * in + e) * kh * kw + tap];
+    }
   }
   return y.to(problem.x.scalar_type());
 }

@@ -1,200 +1,222 @@
-// Eight query rows at a time. Keys and values are first laid out in pairs, as the dot-product
-// instruction wants them: it multiplies two neighbouring bf16 of one operand with two of the other
-// and adds both to an fp32 lane.
-//   keys   [nk / 16][d / 2][16 keys][2]   scores of 16 keys from one broadcast pair of q
-//   values [nk / 2][d][2]                 16 result elements from one broadcast pair of weights
+// Queries lie across the lanes, 16 * V of them at a time (V = 1 or 2), keys down: a row of scores
+// is one key's with all of them, so that the softmax never sums across a register. Keys are read
+// where they are; a pair of neighbouring elements of a key meets the same pair of every query.
+// Weights are paired with values by neighbouring keys, for which the values are laid out anew once:
+//   queries [d / 2][16 V][2]    values [keys / 2][d][2]    weights [keys / 2][16 V][2]
 #include "kernels/attention/attention_avx512.h"
 
-#include "kernels/common/avx512.h"
+#include "kernels/common/transpose_avx512.h"
+#include "kernels/matmul/tile_avx512.h"
 
 namespace zoetrope::kernels::avx512 {
 namespace {
 
-constexpr int kRows = 8;
+constexpr int64_t kBlock = 64;  // keys whose scores are in the first-level cache together
+constexpr int kRows = kTileRows;
 
-int64_t padded(int64_t nk) { return (nk + 15) / 16 * 16; }
+int64_t even(int64_t n) { return n + n % 2; }
 
+// Sized for V = 2.
 struct Scratch {
-  bf16* keys;
   bf16* values;
-  bf16* queries;  // [kRows, d]
-  float* scores;  // [kRows, padded nk]
-  bf16* weights;  // [kRows, padded nk]
+  bf16* queries;
+  float* scores;  // [kBlock, 16 V]
+  bf16* weights;
+  float* sums;  // [d, 16 V]: of weights times values
 
-  Scratch(void* memory, int64_t keys_count, int64_t d)
-      : keys(static_cast<bf16*>(memory)),
-        values(keys + keys_count * d),
-        queries(values + keys_count * d),
-        scores(reinterpret_cast<float*>(queries + kRows * d)),
-        weights(reinterpret_cast<bf16*>(scores + kRows * keys_count)) {}
+  Scratch(const AttentionHead& p, void* memory)
+      : values(static_cast<bf16*>(memory)),
+        queries(values + (even(p.keys[0].count) + even(p.keys[1].count)) * p.d),
+        scores(reinterpret_cast<float*>(queries + p.d * 32)),
+        weights(reinterpret_cast<bf16*>(scores + kBlock * 32)),
+        sums(reinterpret_cast<float*>(weights + kBlock * 32)) {}
 };
 
-// Transposes a 16 x 16 square of 32-bit elements.
-void transpose(__m512i (&r)[16]) {
-  __m512i t[16];
-  for (int i = 0; i < 16; i += 2) {
-    t[i] = _mm512_unpacklo_epi32(r[i], r[i + 1]);
-    t[i + 1] = _mm512_unpackhi_epi32(r[i], r[i + 1]);
-  }
-  for (int i = 0; i < 16; i += 4) {
-    r[i] = _mm512_unpacklo_epi64(t[i], t[i + 2]);
-    r[i + 1] = _mm512_unpackhi_epi64(t[i], t[i + 2]);
-    r[i + 2] = _mm512_unpacklo_epi64(t[i + 1], t[i + 3]);
-    r[i + 3] = _mm512_unpackhi_epi64(t[i + 1], t[i + 3]);
-  }
-  // Now r[4 a + b] holds, in its quarter q, column 4 q + b of rows 4 a .. 4 a + 3.
-  for (int b = 0; b < 4; ++b) {
-    t[b] = _mm512_shuffle_i32x4(r[b], r[4 + b], 0x88);
-    t[4 + b] = _mm512_shuffle_i32x4(r[b], r[4 + b], 0xdd);
-    t[8 + b] = _mm512_shuffle_i32x4(r[8 + b], r[12 + b], 0x88);
-    t[12 + b] = _mm512_shuffle_i32x4(r[8 + b], r[12 + b], 0xdd);
-  }
-  for (int b = 0; b < 4; ++b) {
-    r[b] = _mm512_shuffle_i32x4(t[b], t[8 + b], 0x88);
-    r[8 + b] = _mm512_shuffle_i32x4(t[b], t[8 + b], 0xdd);
-    r[4 + b] = _mm512_shuffle_i32x4(t[4 + b], t[12 + b], 0x88);
-    r[12 + b] = _mm512_shuffle_i32x4(t[4 + b], t[12 + b], 0xdd);
+void pack_values(const AttentionKeys& keys, int64_t d, bf16* values) {
+  const auto row = [&](int64_t j, int64_t at) {
+    if (j >= keys.count) return _mm512_setzero_si512();
+    return _mm512_cvtepu16_epi32(
+        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(keys.v + j * keys.v_stride + at)));
+  };
+  for (int64_t j = 0; j < keys.count; j += 2) {
+    for (int64_t at = 0; at < d; at += 16) {
+      const __m512i pair = _mm512_or_si512(row(j, at), _mm512_slli_epi32(row(j + 1, at), 16));
+      _mm512_storeu_si512(values + j * d + 2 * at, pair);
+    }
   }
 }
 
-// A pair of bf16 travels as one 32-bit element.
-void pack_keys(const AttentionHead& p, bf16* keys) {
-  for (int64_t j = 0; j < padded(p.nk); j += 16) {
+template <int V>
+void pack_queries(const AttentionHead& p, int64_t first, bf16* queries) {
+  for (int v = 0; v < V; ++v) {
     for (int64_t d = 0; d < p.d; d += 32) {
       __m512i rows[16];
       for (int64_t i = 0; i < 16; ++i) {
-        rows[i] = j + i < p.nk ? _mm512_loadu_si512(p.k + (j + i) * p.k_stride + d)
+        const int64_t query = first + 16 * v + i;
+        rows[i] = query < p.nq ? _mm512_loadu_si512(p.q + query * p.q_stride + d)
                                : _mm512_setzero_si512();
       }
       transpose(rows);
-      bf16* out = keys + j * p.d + d * 16;
-      for (int i = 0; i < 16; ++i) _mm512_storeu_si512(out + 32 * i, rows[i]);
+      for (int i = 0; i < 16; ++i) {
+        _mm512_storeu_si512(queries + ((d / 2 + i) * V + v) * 32, rows[i]);
+      }
     }
   }
 }
 
-void pack_values(const AttentionHead& p, bf16* values) {
-  const auto row = [&](int64_t j, int64_t d) {
-    if (j >= p.nk) return _mm512_setzero_si512();
-    return _mm512_cvtepu16_epi32(
-        _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p.v + j * p.v_stride + d)));
+// 2^x for x <= 0, to 8e-5: weights are rounded to bf16, which is 25 times coarser. x + 3 * 2^22 has
+// round(x) in its last bits; the polynomial is a least-maximum fit of 2^f, |f| <= 1/2.
+__m512 exp2_of_negative(__m512 x) {
+  const __m512 shift = _mm512_set1_ps(12582912.0f);
+  x = _mm512_max_ps(x, _mm512_set1_ps(-120.0f));
+  const __m512 n = _mm512_add_ps(x, shift);
+  const __m512 f = _mm512_sub_ps(x, _mm512_sub_ps(n, shift));
+  __m512 p = _mm512_set1_ps(0.0551716662f);
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.242611152f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.693260989f));
+  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.999928072f));
+  const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(n), 23);
+  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), exponent));
+}
+
+template <int V>
+struct Softmax {
+  __m512 top[V];    // largest score so far, in powers of two
+  __m512 total[V];  // of 2^(score - top)
+};
+
+// The scores of `count` keys; raises `largest` to the largest.
+template <int V>
+void score(const bf16* k, int64_t stride, int64_t count, int64_t d, const Scratch& s,
+           __m512 (&largest)[V]) {
+  const auto keep = [&](const __m512(&row)[V], int64_t j) {
+    for (int v = 0; v < V; ++v) {
+      _mm512_storeu_ps(s.scores + (j * V + v) * 16, row[v]);
+      largest[v] = _mm512_max_ps(largest[v], row[v]);
+    }
   };
-  for (int64_t j = 0; j < padded(p.nk); j += 2) {
-    for (int64_t d = 0; d < p.d; d += 16) {
-      const __m512i pair = _mm512_or_si512(row(j, d), _mm512_slli_epi32(row(j + 1, d), 16));
-      _mm512_storeu_si512(values + j * p.d + 2 * d, pair);
+  int64_t j = 0;
+  for (; j + kRows <= count; j += kRows) {
+    const Tile<kRows, V> t = multiply<kRows, V>(k + j * stride, stride, s.queries, d / 2);
+#pragma GCC unroll 8
+    for (int r = 0; r < kRows; ++r) keep(t.v[r], j + r);
+  }
+  for (; j < count; ++j) keep(multiply<1, V>(k + j * stride, stride, s.queries, d / 2).v[0], j);
+}
+
+// Scores -> weights in bf16 against the new top; their fp32 values go into the total.
+template <int V>
+void soften(const Scratch& s, int64_t count, __m512 factor, Softmax<V>& state) {
+  const auto weight = [&](int64_t j, int v) {
+    if (j >= count) return _mm512_setzero_ps();
+    return exp2_of_negative(
+        _mm512_fmsub_ps(_mm512_loadu_ps(s.scores + (j * V + v) * 16), factor, state.top[v]));
+  };
+  for (int64_t j = 0; j < count; j += 2) {
+    for (int v = 0; v < V; ++v) {
+      const __m512 first = weight(j, v), second = weight(j + 1, v);
+      state.total[v] = _mm512_add_ps(state.total[v], _mm512_add_ps(first, second));
+      _mm512_storeu_si512(s.weights + (j / 2 * V + v) * 32, interleave(first, second));
     }
   }
 }
 
-inline __m512bh broadcast_pair(const bf16* p) {
-  int32_t pair;
-  __builtin_memcpy(&pair, p, sizeof(pair));
-  return (__m512bh)_mm512_set1_epi32(pair);
-}
-
-inline __m512bh load_pairs(const bf16* p) { return (__m512bh)_mm512_loadu_si512(p); }
-
-// Scores of kRows queries and 16 * N keys.
-template <int N>
-void score_tile(const bf16* queries, const bf16* keys, int64_t d, float* scores, int64_t stride) {
-  __m512 sum[kRows][N];
-  for (int r = 0; r < kRows; ++r) {
-    for (int i = 0; i < N; ++i) sum[r][i] = _mm512_setzero_ps();
-  }
-  for (int64_t t = 0; t < d / 2; ++t) {
-    __m512bh key[N];
-    for (int i = 0; i < N; ++i) key[i] = load_pairs(keys + (i * (d / 2) + t) * 32);
+// sums = sums * decay + weights * values
+template <int V>
+void weigh(const Scratch& s, const bf16* values, int64_t count, int64_t d,
+           const __m512 (&decay)[V]) {
+  for (int64_t row = 0; row < d; row += kRows) {
+    float* sums = s.sums + row * V * 16;
+    __m512 t[kRows][V];
+#pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
-      const __m512bh query = broadcast_pair(queries + r * d + 2 * t);
-      for (int i = 0; i < N; ++i) sum[r][i] = _mm512_dpbf16_ps(sum[r][i], query, key[i]);
+      for (int v = 0; v < V; ++v) {
+        t[r][v] = _mm512_mul_ps(_mm512_loadu_ps(sums + (r * V + v) * 16), decay[v]);
+      }
     }
-  }
-  for (int r = 0; r < kRows; ++r) {
-    for (int i = 0; i < N; ++i) _mm512_storeu_ps(scores + r * stride + 16 * i, sum[r][i]);
-  }
-}
-
-// One row of scores -> unnormalised weights in bf16; returns 1 / their sum (of the fp32 values).
-float soften(float* scores, bf16* weights, int64_t nk, float scale) {
-  const int64_t end = padded(nk);
-  // Keys that do not exist: as far down as exp2 goes.
-  for (int64_t j = nk; j < end; ++j) scores[j] = -__builtin_inff();
-  __m512 largest = _mm512_loadu_ps(scores);
-  for (int64_t j = 16; j < end; j += 16) {
-    largest = _mm512_max_ps(largest, _mm512_loadu_ps(scores + j));
-  }
-  const __m512 factor = _mm512_set1_ps(scale * kLog2E);
-  const __m512 top = _mm512_set1_ps(_mm512_reduce_max_ps(largest) * scale * kLog2E);
-  __m512 total = _mm512_setzero_ps();
-  for (int64_t j = 0; j < end; j += 16) {
-    const __m512 w = exp2(_mm512_fmsub_ps(_mm512_loadu_ps(scores + j), factor, top));
-    total = _mm512_add_ps(total, w);
-    store(weights + j, w);
-  }
-  return 1.0f / _mm512_reduce_add_ps(total);
-}
-
-// 32 elements of each of kRows results.
-void value_tile(const bf16* weights, const bf16* values, int64_t keys, int64_t d,
-                const float* inverse, bf16* out, int64_t out_stride, int64_t rows) {
-  __m512 sum[kRows][2];
-  for (int r = 0; r < kRows; ++r) sum[r][0] = sum[r][1] = _mm512_setzero_ps();
-  for (int64_t j = 0; j < keys; j += 2) {
-    const __m512bh low = load_pairs(values + j * d);
-    const __m512bh high = load_pairs(values + j * d + 32);
+    const bf16* pairs = values + 2 * row;
+    for (int64_t j = 0; j < count; j += 2, pairs += 2 * d) {
+      __m512bh weights[V];
+      for (int v = 0; v < V; ++v) {
+        weights[v] = (__m512bh)_mm512_loadu_si512(s.weights + (j / 2 * V + v) * 32);
+      }
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+        const __m512bh pair = broadcast_pair(pairs + 2 * r);
+        for (int v = 0; v < V; ++v) t[r][v] = _mm512_dpbf16_ps(t[r][v], weights[v], pair);
+      }
+    }
+#pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
-      const __m512bh weight = broadcast_pair(weights + r * keys + j);
-      sum[r][0] = _mm512_dpbf16_ps(sum[r][0], weight, low);
-      sum[r][1] = _mm512_dpbf16_ps(sum[r][1], weight, high);
+      for (int v = 0; v < V; ++v) _mm512_storeu_ps(sums + (r * V + v) * 16, t[r][v]);
     }
-  }
-  for (int r = 0; r < rows; ++r) {
-    const __m512 factor = _mm512_set1_ps(inverse[r]);
-    store(out + r * out_stride, _mm512_mul_ps(sum[r][0], factor));
-    store(out + r * out_stride + 16, _mm512_mul_ps(sum[r][1], factor));
   }
 }
 
-void load_queries(const AttentionHead& p, int64_t first, int64_t rows, bf16* queries) {
-  for (int64_t r = 0; r < kRows; ++r) {
-    // Rows beyond the last repeat it; their results are not written.
-    const bf16* from = p.q + (first + (r < rows ? r : rows - 1)) * p.q_stride;
+template <int V>
+void finish(const AttentionHead& p, int64_t first, const Scratch& s, const Softmax<V>& state) {
+  for (int v = 0; v < V; ++v) {
+    const __m512 inverse = _mm512_div_ps(_mm512_set1_ps(1.0f), state.total[v]);
+    const auto row = [&](int64_t d) {
+      return _mm512_mul_ps(_mm512_loadu_ps(s.sums + (d * V + v) * 16), inverse);
+    };
     for (int64_t d = 0; d < p.d; d += 32) {
-      _mm512_storeu_si512(queries + r * p.d + d, _mm512_loadu_si512(from + d));
+      __m512i rows[16];
+      for (int i = 0; i < 16; ++i) rows[i] = interleave(row(d + 2 * i), row(d + 2 * i + 1));
+      transpose(rows);
+      for (int64_t i = 0; i < 16 && first + 16 * v + i < p.nq; ++i) {
+        _mm512_storeu_si512(p.out + (first + 16 * v + i) * p.out_stride + d, rows[i]);
+      }
     }
   }
+}
+
+// Queries first .. + 16 V.
+template <int V>
+void attend(const AttentionHead& p, int64_t first, const Scratch& s) {
+  const __m512 factor = _mm512_set1_ps(p.scale * kLog2E);
+  pack_queries<V>(p, first, s.queries);
+  Softmax<V> state;
+  for (int v = 0; v < V; ++v) {
+    state.top[v] = _mm512_set1_ps(-__builtin_inff());
+    state.total[v] = _mm512_setzero_ps();
+  }
+  __builtin_memset(s.sums, 0, static_cast<size_t>(p.d) * V * 16 * sizeof(float));
+  const bf16* values = s.values;
+  for (const AttentionKeys& keys : p.keys) {
+    for (int64_t j = 0; j < keys.count; j += kBlock) {
+      const int64_t count = keys.count - j < kBlock ? keys.count - j : kBlock;
+      __m512 largest[V], decay[V];
+      for (int v = 0; v < V; ++v) largest[v] = _mm512_set1_ps(-__builtin_inff());
+      score<V>(keys.k + j * keys.k_stride, keys.k_stride, count, p.d, s, largest);
+      for (int v = 0; v < V; ++v) {
+        const __m512 top = _mm512_max_ps(state.top[v], _mm512_mul_ps(largest[v], factor));
+        decay[v] = exp2_of_negative(_mm512_sub_ps(state.top[v], top));
+        state.top[v] = top;
+        state.total[v] = _mm512_mul_ps(state.total[v], decay[v]);
+      }
+      soften<V>(s, count, factor, state);
+      weigh<V>(s, values, count, p.d, decay);
+      values += even(count) * p.d;
+    }
+  }
+  finish<V>(p, first, s, state);
 }
 
 }  // namespace
 
-int64_t attention_scratch(int64_t nk, int64_t d) {
-  const int64_t keys = padded(nk);
-  return (2 * keys * d + kRows * d) * 2 + kRows * keys * 6;
+int64_t attention_scratch(const AttentionHead& p) {
+  const Scratch s(p, nullptr);
+  return reinterpret_cast<int64_t>(s.sums + p.d * 32);
 }
 
 void attention(const AttentionHead& p, void* memory) {
-  const int64_t keys = padded(p.nk);
-  const Scratch s(memory, keys, p.d);
-  pack_keys(p, s.keys);
-  pack_values(p, s.values);
-  for (int64_t first = 0; first < p.nq; first += kRows) {
-    const int64_t rows = p.nq - first < kRows ? p.nq - first : kRows;
-    load_queries(p, first, rows, s.queries);
-    int64_t j = 0;
-    for (; j + 32 <= keys; j += 32) {
-      score_tile<2>(s.queries, s.keys + j * p.d, p.d, s.scores + j, keys);
-    }
-    if (j < keys) score_tile<1>(s.queries, s.keys + j * p.d, p.d, s.scores + j, keys);
-    float inverse[kRows];
-    for (int r = 0; r < kRows; ++r) {
-      inverse[r] = soften(s.scores + r * keys, s.weights + r * keys, p.nk, p.scale);
-    }
-    for (int64_t d = 0; d < p.d; d += 32) {
-      value_tile(s.weights, s.values + 2 * d, keys, p.d, inverse, p.out + first * p.out_stride + d,
-                 p.out_stride, rows);
-    }
-  }
+  const Scratch s(p, memory);
+  pack_values(p.keys[0], p.d, s.values);
+  pack_values(p.keys[1], p.d, s.values + even(p.keys[0].count) * p.d);
+  int64_t first = 0;
+  for (; p.nq - first > 16; first += 32) attend<2>(p, first, s);
+  if (first < p.nq) attend<1>(p, first, s);
 }
 
 }  // namespace zoetrope::kernels::avx512

@@ -32,6 +32,24 @@ static inline float to_float(bf16 x) {
   return out;
 }
 
+// A pair of bf16 travels as one 32-bit element: this one in all places, ...
+static inline __m512bh broadcast_pair(const bf16* p) {
+  int32_t pair;
+  __builtin_memcpy(&pair, p, sizeof(pair));
+  return (__m512bh)_mm512_set1_epi32(pair);
+}
+
+// ... and sixteen made of two rows.
+static inline __m512i interleave(__m512 even, __m512 odd) {
+  const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24,
+                                         8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+  return _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(odd, even));
+}
+
+static inline bf16 to_bf16(float x) {
+  return static_cast<bf16>(_mm_extract_epi16((__m128i)_mm_cvtneps_pbh(_mm_set_ss(x)), 0));
+}
+
 // 2^x to about 3e-7 relative; 2^-126 for everything below. Taylor terms of 2^f, |f| <= 1/2.
 static inline __m512 exp2(__m512 x) {
   x = _mm512_max_ps(x, _mm512_set1_ps(-126.0f));

@@ -43,16 +43,15 @@ at::Tensor ResnetBlock::operator()(const at::Tensor& x, const at::Tensor& embedd
   const at::Tensor images = x.flatten(0, 1);  // [b*f, h, w, c]
   // One row a frame: a block normalises each frame apart.
   const at::Tensor e = time_emb_proj_(embedding).repeat_interleave(frames, 0);
-  at::Tensor h = conv1_(norm1_(images));
+  const at::Tensor residual = conv_shortcut_ ? (*conv_shortcut_)(images) : images;
+  at::Tensor h = conv1_.of_normed(norm1_.parameters(), images);
   if (scale_shift_) {
     const auto parts = e.chunk(2, 1);
-    h = norm2_.modulated(h, parts[0], parts[1]);
+    h = conv2_.of_normed(norm2_.modulated(parts[0], parts[1]), h, residual);
   } else {
-    h = norm2_(h + e.unsqueeze(1).unsqueeze(1));
+    h = conv2_.of_normed(norm2_.parameters(), h + e.unsqueeze(1).unsqueeze(1), residual);
   }
-  h = conv2_(h);
-  const at::Tensor residual = conv_shortcut_ ? (*conv_shortcut_)(images) : images;
-  return (residual + h).unflatten(0, {-1, frames});
+  return h.unflatten(0, {-1, frames});
 }
 
 // ---- TemporalConvBlock ----------------------------------------------------------------------
@@ -71,8 +70,11 @@ TemporalConvBlock::TemporalConvBlock(const Scope& scope, int64_t channels,
 
 at::Tensor TemporalConvBlock::operator()(const at::Tensor& x) const {
   at::Tensor h = x;
-  for (const Layer& layer : layers_) h = layer.conv(layer.norm(h));
-  return x + h;
+  for (const Layer& layer : layers_) {
+    const bool last = &layer == &layers_.back();
+    h = layer.conv.of_normed(layer.norm.parameters(), h, last ? x : at::Tensor());
+  }
+  return h;
 }
 
 // ---- TransformerShell -----------------------------------------------------------------------
@@ -90,7 +92,7 @@ at::Tensor TransformerShell::enter(const at::Tensor& x) const {
 }
 
 at::Tensor TransformerShell::leave(const at::Tensor& inner, const at::Tensor& residual) const {
-  return projections_ ? projections_->out(inner) + residual : inner;
+  return projections_ ? projections_->out(inner, residual) : inner;
 }
 
 // ---- SpatialTransformer ---------------------------------------------------------------------
@@ -123,20 +125,14 @@ nn::KeyValue SpatialTransformer::project_context(const at::Tensor& context) cons
   return attn2_.project(context);
 }
 
-at::Tensor SpatialTransformer::self_attention(const at::Tensor& normed, int64_t frames) const {
-  auto [q, k, v] = attn1_.project(position_.defined() ? normed + position_ : normed);
-  if (first_frame_marker_.defined()) {
-    // [b*f, n, heads, d] -> the same with the n tokens of each clip's frame 0 behind.
-    const auto with_first_frame = [&](const at::Tensor& t, const at::Tensor& first) {
-      const at::Tensor all = first.unsqueeze(1).expand({-1, frames, -1, -1, -1}).flatten(0, 1);
-      return at::cat({t, all}, 1);
-    };
-    const at::Tensor k0 = k.unflatten(0, {-1, frames}).select(1, 0) + first_frame_marker_;
-    const at::Tensor v0 = v.unflatten(0, {-1, frames}).select(1, 0);
-    k = with_first_frame(k, k0);
-    v = with_first_frame(v, v0);
-  }
-  return attn1_.output(ops::attention(q, k, v));
+at::Tensor SpatialTransformer::add_self_attention(const at::Tensor& x, int64_t frames) const {
+  const auto [q, k, v] = attn1_.project(x, {norm1_, position_});  // [b*f, n, heads, d]
+  if (!first_frame_marker_.defined()) return attn1_.output(ops::attention(q, k, v), x);
+  const auto first_of = [&](const at::Tensor& t) {
+    return t.unflatten(0, {-1, frames}).select(1, 0);
+  };
+  const ops::SharedKeys first{first_of(k) + first_frame_marker_, first_of(v)};
+  return attn1_.output(ops::attention(q, k, v, first), x);
 }
 
 at::Tensor SpatialTransformer::operator()(const at::Tensor& x, const nn::KeyValue& context) const {
@@ -144,11 +140,10 @@ at::Tensor SpatialTransformer::operator()(const at::Tensor& x, const nn::KeyValu
   base::require(context.k.size(0) % x.size(0) == 0, "context: its rows do not fit the clips");
   const at::Tensor images = x.flatten(0, 1);
   at::Tensor h = shell_.enter(images).flatten(1, 2);  // [b*f, h*w, c]
-  h = h + self_attention(norm1_(h), f);
+  h = add_self_attention(h, f);
   // All frames of a clip query the one context of the clip: nobody needs to repeat it.
-  h = h.reshape({context.k.size(0), -1, h.size(-1)});
-  h = h + attn2_(norm2_(h), context);
-  h = h + ff_(norm3_(h));
+  h = attn2_.add_to(h.reshape({context.k.size(0), -1, h.size(-1)}), norm2_, context);
+  h = ff_.add_to(h, norm3_);
   return shell_.leave(h.reshape(images.sizes()), images).reshape(x.sizes());
 }
 
@@ -180,12 +175,15 @@ at::Tensor TemporalTransformer::operator()(const at::Tensor& x) const {
   const int64_t f = x.size(1);
   at::Tensor h = shell_.enter(x).flatten(2, 3);  // [b, f, h*w, c]
   for (size_t i = 0; i < attentions_.size(); ++i) {
-    at::Tensor normed = attentions_[i].norm(h);
-    if (i == 0 && position_.defined()) normed = normed + position_.slice(0, 0, f);
     const nn::SelfAttentionProjections& attention = attentions_[i].projections;
-    h = h + attention.output(ops::temporal_attention(attention.project_fused(normed)));
+    nn::Prologue prologue{attentions_[i].norm, {}};
+    if (i == 0 && position_.defined()) {
+      prologue.position = position_.slice(0, 0, f).squeeze(1);
+      prologue.position_repeat = h.size(2);
+    }
+    h = attention.output(ops::temporal_attention(attention.project_fused(h, prologue)), h);
   }
-  h = h + ff_(norm3_(h));
+  h = ff_.add_to(h, norm3_);
   return shell_.leave(h.unflatten(2, {x.size(2), x.size(3)}), x);
 }
 

@@ -83,7 +83,7 @@ class SpatialTransformer {
  private:
   SpatialTransformer(const weights::Scope& scope, const weights::Scope& block, int64_t channels,
                      int64_t positions, const AnimateUnetConfig& config);
-  at::Tensor self_attention(const at::Tensor& normed, int64_t frames) const;  // [b*f, h*w, c]
+  at::Tensor add_self_attention(const at::Tensor& x, int64_t frames) const;  // [b*f, h*w, c]
 
   TransformerShell shell_;
   nn::LayerNorm norm1_;

@@ -24,6 +24,7 @@ struct ContextCase {
   int64_t clips = 2, frames = 16, pixels = 12, tokens = 40, width = 24, context_width = 20;
   nn::HeadLayout heads{3, 8};
   weights::RandomSource source{1, at::kDouble};
+  nn::LayerNorm norm{weights::Scope(source).sub("norm"), width};
   nn::CrossAttention attention{weights::Scope(source), width, context_width, heads};
   at::Tensor x = at::randn({clips, frames* pixels, width}, at::kDouble);
   at::Tensor context = at::randn({clips, tokens, context_width}, at::kDouble);
@@ -34,9 +35,12 @@ struct ContextCase {
 TEST(AnimateContext, AfterProjectionEqualsRepeatedBefore) {
   const ContextCase c;
   const c10::InferenceMode inference;
-  const at::Tensor once = c.attention(c.x, c.attention.project(c.context));
+  const auto added = [&](const at::Tensor& x, const at::Tensor& context) {
+    return c.attention.add_to(x, c.norm, c.attention.project(context)) - x;
+  };
+  const at::Tensor once = added(c.x, c.context);
   const at::Tensor by_frame = c.x.reshape({c.clips * c.frames, c.pixels, c.width});
-  const at::Tensor repeated = c.attention(by_frame, c.attention.project(c.repeated_context()));
+  const at::Tensor repeated = added(by_frame, c.repeated_context());
   EXPECT_LE(relative_error(once, repeated.reshape(once.sizes())), 1e-12);
 }
 

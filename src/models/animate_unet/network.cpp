@@ -187,8 +187,9 @@ at::Tensor AnimateUnet::encoded_image_latents(const at::Tensor& latents) const {
   h = image_proj_[2](apply_silu(image_proj_[1](apply_silu(image_proj_[0](h)))));
   h = h.reshape(latents.sizes()).flatten(2, 3);  // [b, f, h*w, c]
   const ImageTemporalEncoder& e = *image_temporal_;
-  h = h + e.attention.output(ops::temporal_attention(e.attention.project_fused(e.norm(h))));
-  h = h + e.ff_out(ops::activate(e.ff_in(h), Activation::kGelu));
+  const at::Tensor qkv = e.attention.project_fused(h, {e.norm, {}});
+  h = e.attention.output(ops::temporal_attention(qkv), h);
+  h = e.ff_out(ops::activate(e.ff_in(h), Activation::kGelu), h);
   return h.reshape(latents.sizes());
 }
 
@@ -289,7 +290,8 @@ at::Tensor AnimateUnet::forward(const at::Tensor& sample, const at::Tensor& time
           h, [&](const at::Tensor& x) { return (*block.resample)(upsample_to(x, height, width)); });
     }
   }
-  h = per_frame(h, [&](const at::Tensor& x) { return conv_out_(conv_norm_out_(x)); });
+  h = per_frame(
+      h, [&](const at::Tensor& x) { return conv_out_.of_normed(conv_norm_out_.parameters(), x); });
   return unfold(h, config_.latent_fold);
 }
 

@@ -75,7 +75,7 @@ at::Tensor AutoencoderEncoder::operator()(const at::Tensor& images) const {
   }
   x = mid_(x);
   nn::tap(path_ + ".mid_block", x);
-  return conv_out_(norm_out_(x));
+  return conv_out_.of_normed(norm_out_.parameters(), x);
 }
 
 AutoencoderDecoder::AutoencoderDecoder(const Scope& scope, const AutoencoderKlConfig& config)
@@ -108,7 +108,7 @@ at::Tensor AutoencoderDecoder::operator()(const at::Tensor& latents) const {
     if (levels_[i].upsample) x = (*levels_[i].upsample)(ops::upsample_nearest2x(x));
     nn::tap(fmt::format("{}.up_blocks.{}", path_, i), x);
   }
-  return conv_out_(norm_out_(x));
+  return conv_out_.of_normed(norm_out_.parameters(), x);
 }
 
 AutoencoderKl::AutoencoderKl(const Scope& scope, const AutoencoderKlConfig& config)

@@ -29,8 +29,8 @@ AutoencoderResnet::AutoencoderResnet(const weights::Scope& scope, int64_t in, in
 }
 
 at::Tensor AutoencoderResnet::operator()(const at::Tensor& x) const {
-  const at::Tensor h = conv2_(norm2_(conv1_(norm1_(x))));
-  return (shortcut_ ? (*shortcut_)(x) : x) + h;
+  const at::Tensor h = conv1_.of_normed(norm1_.parameters(), x);
+  return conv2_.of_normed(norm2_.parameters(), h, shortcut_ ? (*shortcut_)(x) : x);
 }
 
 AutoencoderAttention::AutoencoderAttention(const weights::Scope& scope, int64_t channels,
