@@ -16,6 +16,10 @@ using at::Tensor;
 // cache beside the inputs it meets.
 constexpr int64_t kMaxChannelProduct = 1 << 15;
 
+// In smaller pictures most results lie at the border, where the plain sum has fewer terms to round:
+// the error reaches 1.9 times the naive one at 4 x 4 and 2.1 at 2 x 2.
+constexpr int64_t kLeastSide = 8;
+
 enum class Form { kNone, kPictures, kFrames };  // 3 x 3, and 3 x 1 over the frames of a clip
 
 Form form_of(const ConvWeight& w) {
@@ -90,7 +94,10 @@ Tensor packed(const ConvWeight& w) {
 
 bool supports(const NormedConvProblem& p) {
   if (!p.w.packed.defined() || p.grad() || p.x.dim() != 4 || p.x.size(1) % 2 != 0) return false;
-  if (form_of(p.w) == Form::kPictures && p.x.size(2) % 2 != 0) return false;
+  if (form_of(p.w) == Form::kPictures &&
+      (p.x.size(2) % 2 != 0 || p.x.size(1) < kLeastSide || p.x.size(2) < kLeastSide)) {
+    return false;
+  }
   return absent_or_fits(p.residual) && supports(GroupNormProblem{p.x, p.norm});
 }
 

@@ -64,21 +64,6 @@ void pack_queries(const AttentionHead& p, int64_t first, bf16* queries) {
   }
 }
 
-// 2^x for x <= 0, to 8e-5: weights are rounded to bf16, which is 25 times coarser. x + 3 * 2^22 has
-// round(x) in its last bits; the polynomial is a least-maximum fit of 2^f, |f| <= 1/2.
-__m512 exp2_of_negative(__m512 x) {
-  const __m512 shift = _mm512_set1_ps(12582912.0f);
-  x = _mm512_max_ps(x, _mm512_set1_ps(-120.0f));
-  const __m512 n = _mm512_add_ps(x, shift);
-  const __m512 f = _mm512_sub_ps(x, _mm512_sub_ps(n, shift));
-  __m512 p = _mm512_set1_ps(0.0551716662f);
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.242611152f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.693260989f));
-  p = _mm512_fmadd_ps(p, f, _mm512_set1_ps(0.999928072f));
-  const __m512i exponent = _mm512_slli_epi32(_mm512_castps_si512(n), 23);
-  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(p), exponent));
-}
-
 template <int V>
 struct Softmax {
   __m512 top[V];    // largest score so far, in powers of two
@@ -109,7 +94,7 @@ template <int V>
 void soften(const Scratch& s, int64_t count, __m512 factor, Softmax<V>& state) {
   const auto weight = [&](int64_t j, int v) {
     if (j >= count) return _mm512_setzero_ps();
-    return exp2_of_negative(
+    return exp2(
         _mm512_fmsub_ps(_mm512_loadu_ps(s.scores + (j * V + v) * 16), factor, state.top[v]));
   };
   for (int64_t j = 0; j < count; j += 2) {
@@ -191,7 +176,7 @@ void attend(const AttentionHead& p, int64_t first, const Scratch& s) {
       score<V>(keys.k + j * keys.k_stride, keys.k_stride, count, p.d, s, largest);
       for (int v = 0; v < V; ++v) {
         const __m512 top = _mm512_max_ps(state.top[v], _mm512_mul_ps(largest[v], factor));
-        decay[v] = exp2_of_negative(_mm512_sub_ps(state.top[v], top));
+        decay[v] = exp2(_mm512_sub_ps(state.top[v], top));
         state.top[v] = top;
         state.total[v] = _mm512_mul_ps(state.total[v], decay[v]);
       }

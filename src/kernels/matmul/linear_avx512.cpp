@@ -33,34 +33,38 @@ void normalise(const Linear& p, int64_t row, bf16* y) {
   }
 }
 
-struct Halves {
-  __m512 low, high;
-};
+// The bias of the panel's columns from `column` on: what their sums start with.
+Tile<1> bias_of(const Linear& p, int64_t column) {
+  const int64_t width = p.out / 2;
+  if (!p.bias) return {{{_mm512_setzero_ps(), _mm512_setzero_ps()}}};
+  if (p.gated) return {{{load(p.bias + column / 2), load(p.bias + width + column / 2)}}};
+  return {{{load(first_of(p.out - column), p.bias + column),
+            load(first_of(p.out - column - 16), p.bias + column + 16)}}};
+}
 
-// One row of a finished tile: columns `column` .. + 32 of y = t + bias + residual.
-void finish(const Linear& p, Halves t, int64_t row, int64_t column) {
-  const __mmask16 low = first_of(p.out - column), high = first_of(p.out - column - 16);
+// One row of a finished tile, columns `column` .. + 32, into y.
+void finish(const Linear& p, __m512 low, __m512 high, int64_t row, int64_t column) {
   const int64_t at = row * p.out + column;
-  if (p.bias) {
-    t.low = _mm512_add_ps(t.low, load(low, p.bias + column));
-    t.high = _mm512_add_ps(t.high, load(high, p.bias + column + 16));
+  if (column + kPanel <= p.out) {
+    if (p.residual) {
+      low = _mm512_add_ps(low, load(p.residual + at));
+      high = _mm512_add_ps(high, load(p.residual + at + 16));
+    }
+    return store(p.y + at, low, high);
   }
+  const __mmask16 first = first_of(p.out - column), second = first_of(p.out - column - 16);
   if (p.residual) {
-    t.low = _mm512_add_ps(t.low, load(low, p.residual + at));
-    t.high = _mm512_add_ps(t.high, load(high, p.residual + at + 16));
+    low = _mm512_add_ps(low, load(first, p.residual + at));
+    high = _mm512_add_ps(high, load(second, p.residual + at + 16));
   }
-  store(low, p.y + at, t.low);
-  store(high, p.y + at + 16, t.high);
+  store(first, p.y + at, low);
+  store(second, p.y + at + 16, high);
 }
 
 // The same where the panel's halves are values and gates `column / 2` .. + 16.
-void finish_gated(const Linear& p, Halves t, int64_t row, int64_t column) {
-  const int64_t width = p.out / 2, c = column / 2, at = row * width + c;
-  if (p.bias) {
-    t.low = _mm512_add_ps(t.low, load(p.bias + c));
-    t.high = _mm512_add_ps(t.high, load(p.bias + width + c));
-  }
-  __m512 y = _mm512_mul_ps(t.low, gelu(t.high));
+void finish_gated(const Linear& p, __m512 value, __m512 gate, int64_t row, int64_t column) {
+  const int64_t at = row * p.out / 2 + column / 2;
+  __m512 y = _mm512_mul_ps(value, gelu(gate));
   if (p.residual) y = _mm512_add_ps(y, load(p.residual + at));
   store(p.y + at, y);
 }
@@ -74,11 +78,11 @@ void block(const Linear& p, int64_t row) {
     x = normed;
   }
   for (int64_t column = 0; column < p.out; column += kPanel) {
-    const Tile<R> tile = multiply<R>(x, p.in, p.weight + column * p.in, p.in / 2);
+    const Tile<R> t = multiply<R>(x, p.in, p.weight + column * p.in, p.in / 2, bias_of(p, column));
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const Halves halves{tile.v[r][0], tile.v[r][1]};
-      p.gated ? finish_gated(p, halves, row + r, column) : finish(p, halves, row + r, column);
+      p.gated ? finish_gated(p, t.v[r][0], t.v[r][1], row + r, column)
+              : finish(p, t.v[r][0], t.v[r][1], row + r, column);
     }
   }
 }

@@ -21,14 +21,16 @@ struct Tile {
   __m512 v[R][V];
 };
 
-// The product of R rows of 2 * pairs elements, `stride` apart, with a panel of V * 16 columns.
+// `start` in every row, plus the product of R rows of 2 * pairs elements, `stride` apart, with a
+// panel of V * 16 columns.
 template <int R, int V = 2>
-static inline Tile<R, V> multiply(const bf16* a, int64_t stride, const bf16* panel, int64_t pairs) {
+static inline Tile<R, V> multiply(const bf16* a, int64_t stride, const bf16* panel, int64_t pairs,
+                                  const Tile<1, V>& start) {
   // Constant indices everywhere, so that the tile lives in registers whatever the caller does.
   Tile<R, V> t;
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {
-    for (int i = 0; i < V; ++i) t.v[r][i] = _mm512_setzero_ps();
+    for (int i = 0; i < V; ++i) t.v[r][i] = start.v[0][i];
   }
   // Two bases: four rows each are within reach of an address's own scaling.
   const bf16* base[2] = {a, a + 4 * stride};
@@ -44,6 +46,13 @@ static inline Tile<R, V> multiply(const bf16* a, int64_t stride, const bf16* pan
   return t;
 }
 
+template <int R, int V = 2>
+static inline Tile<R, V> multiply(const bf16* a, int64_t stride, const bf16* panel, int64_t pairs) {
+  Tile<1, V> zero;
+  for (int i = 0; i < V; ++i) zero.v[0][i] = _mm512_setzero_ps();
+  return multiply<R, V>(a, stride, panel, pairs, zero);
+}
+
 // The first `count` of 16 elements; the others read as zero and are not written.
 static inline __mmask16 first_of(int64_t count) {
   return count >= 16 ? 0xffff : count <= 0 ? 0 : static_cast<__mmask16>((1u << count) - 1);
@@ -51,6 +60,11 @@ static inline __mmask16 first_of(int64_t count) {
 
 static inline __m512 load(__mmask16 mask, const bf16* p) {
   return widen(_mm256_maskz_loadu_epi16(mask, p));
+}
+
+// Both at once.
+static inline void store(bf16* p, __m512 first, __m512 second) {
+  _mm512_storeu_si512(p, (__m512i)_mm512_cvtne2ps_pbh(second, first));
 }
 
 static inline void store(__mmask16 mask, bf16* p, __m512 x) {
