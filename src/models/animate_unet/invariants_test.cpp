@@ -30,17 +30,18 @@ struct ContextCase {
   at::Tensor context = at::randn({clips, tokens, context_width}, at::kDouble);
 
   at::Tensor repeated_context() const { return context.repeat_interleave(frames, 0); }
+  at::Tensor by_frame() const { return x.reshape({clips * frames, pixels, width}); }
+  // What attention to the context adds to x.
+  at::Tensor added(const at::Tensor& x, const at::Tensor& context) const {
+    return attention.add_to(x, norm, attention.project(context)) - x;
+  }
 };
 
 TEST(AnimateContext, AfterProjectionEqualsRepeatedBefore) {
   const ContextCase c;
   const c10::InferenceMode inference;
-  const auto added = [&](const at::Tensor& x, const at::Tensor& context) {
-    return c.attention.add_to(x, c.norm, c.attention.project(context)) - x;
-  };
-  const at::Tensor once = added(c.x, c.context);
-  const at::Tensor by_frame = c.x.reshape({c.clips * c.frames, c.pixels, c.width});
-  const at::Tensor repeated = added(by_frame, c.repeated_context());
+  const at::Tensor once = c.added(c.x, c.context);
+  const at::Tensor repeated = c.added(c.by_frame(), c.repeated_context());
   EXPECT_LE(relative_error(once, repeated.reshape(once.sizes())), 1e-12);
 }
 
@@ -53,11 +54,10 @@ TEST(AnimateContext, ItsGradientIsTheSumOverFrames) {
     (attend(context).reshape(c.x.sizes()) * weight).sum().backward();
     return context.grad();
   };
-  const at::Tensor once = gradient(
-      [&](const at::Tensor& context) { return c.attention(c.x, c.attention.project(context)); });
+  const at::Tensor once =
+      gradient([&](const at::Tensor& context) { return c.added(c.x, context); });
   const at::Tensor repeated = gradient([&](const at::Tensor& context) {
-    return c.attention(c.x.reshape({c.clips * c.frames, c.pixels, c.width}),
-                       c.attention.project(context.repeat_interleave(c.frames, 0)));
+    return c.added(c.by_frame(), context.repeat_interleave(c.frames, 0));
   });
   EXPECT_LE(relative_error(once, repeated), 1e-12);
 }
