@@ -105,7 +105,7 @@ Result<std::string> make_page(const std::string& a, const std::string& b,
                           {"frames", frames},
                           {"columns", columns},
                           {"rows", rows},
-                          {"shape", fmt::format("{} / {}", first.size(2), first.size(1))},
+                          {"size", {first.size(2), first.size(1)}},
                           {"trials", trials}});
 }
 
