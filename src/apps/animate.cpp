@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -98,6 +99,14 @@ void add_sampling_flags(CLI::App& command, Flags& flags) {
       "How closely to follow the prompt (default: the model's, 3)", "X");
   add("--image-guidance", flags.request.image_guidance,
       "How closely to keep to the picture (default: the model's, 1.5)", "X");
+  command
+      .add_option("--tier", flags.request.tier,
+                  "lossless: all the model says; balanced: faster, reusing what hardly changes "
+                  "from step to step (default: lossless)")
+      ->type_name("NAME")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, engine::Tier>{
+          {"lossless", engine::Tier::kLossless}, {"balanced", engine::Tier::kBalanced}}))
+      ->group("Sampling");
   add("--frames", flags.request.num_frames, "Frames in the clip (default: the model's, 16)", "N");
 }
 
@@ -153,6 +162,7 @@ nlohmann::json describe(const engine::ClipResult& clip, const std::filesystem::p
   return {{"path", path.string()},
           {"seed", clip.seed},
           {"steps", clip.steps},
+          {"tier", clip.tier == engine::Tier::kBalanced ? "balanced" : "lossless"},
           {"frames", clip.frames.size()},
           {"fps", clip.fps},
           {"width", clip.frames.front().width},

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "apps/bench.h"
 #include "apps/command.h"
 #include "apps/exit_code.h"
 #include "apps/flags.h"
@@ -119,7 +120,10 @@ int run(const Flags& flags) {
 
 Command add_bench(CLI::App& root) {
   CLI::App* command = root.add_subcommand("bench", "Measure how long a clip takes here");
-  command->footer("\nMakes clips from a built-in picture and shows the time of every stage.");
+  command->footer(
+      "\nMakes clips from a built-in picture and shows the time of every stage. With a study "
+      "named, "
+      "runs that instead.");
   const auto flags = std::make_shared<Flags>();
   command->add_option("--runs", flags->runs, "Clips to make, after one that is not counted")
       ->type_name("N")
@@ -134,7 +138,15 @@ Command add_bench(CLI::App& root) {
   command->add_option("--image-guidance", flags->image_guidance, "As in animate")->type_name("X");
   command->add_flag("--json", flags->json, "Print one JSON object on stdout");
   add_model_flags(*command, flags->model);
-  return {command, [flags] { return run(*flags); }};
+  command->require_subcommand(0, 1);
+  const std::vector<Command> studies = {add_bench_ladder(*command), add_bench_solvers(*command),
+                                        add_bench_network(*command), add_bench_blocks(*command)};
+  return {command, [flags, studies] {
+            for (const Command& study : studies) {
+              if (study.flags->parsed()) return study.run();
+            }
+            return run(*flags);
+          }};
 }
 
 }  // namespace zoetrope::apps

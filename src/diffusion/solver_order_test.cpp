@@ -126,6 +126,39 @@ TEST(SolverOrderTest, DpmSolver3MAsPublishedIsSecondOrder) {
   expect_order(measured_order(dpm(3)), 1.9, 2.3);
 }
 
+// The same method with the whole second derivative in place of the published half of it.
+double error_of_whole_3m(int steps) {
+  const Grid nodes = grid(steps);
+  at::Tensor z = start();
+  std::array<at::Tensor, 3> m;  // x0 of the last steps, newest first
+  for (int i = 0; i < steps; ++i) {
+    const auto& [timestep, from, to] = nodes[i];
+    m = {posterior_mean(z, from), m[0], m[1]};
+    const double h = to.lambda - from.lambda;
+    const double decay = std::expm1(-h);
+    const auto back = [&](int k) {
+      return (nodes[i - k + 1].from.lambda - nodes[i - k].from.lambda) / h;
+    };
+    at::Tensor next = z * (to.sigma / from.sigma) - m[0] * (to.alpha * decay);
+    const double b = to.alpha * (decay / h + 1.0);
+    const double c = -to.alpha * ((decay + h) / (h * h) - 0.5);
+    if (i == 1) next = next + (m[0] - m[1]) * (b / back(1));
+    if (i >= 2) {
+      const double r0 = back(1), r1 = back(2);
+      const at::Tensor u = (m[0] - m[1]) / r0, w = (m[1] - m[2]) / r1;
+      const at::Tensor first = u + (u - w) * (r0 / (r0 + r1));
+      const at::Tensor second = (u - w) * (2.0 / (r0 + r1));
+      next = next + first * b + second * c;
+    }
+    z = next;
+  }
+  return (z - exact_end()).square().mean().sqrt().item<double>();
+}
+
+TEST(SolverOrderTest, DpmSolver3MWithTheWholeSecondDerivativeIsThirdOrder) {
+  expect_order(std::log2(error_of_whole_3m(80) / error_of_whole_3m(640)) / 3.0, 2.9, 3.3);
+}
+
 // The corrector adds one order to the predictor's.
 TEST(SolverOrderTest, UniPcWithItsCorrector) {
   expect_order(measured_order(unipc(1)), 1.9, 2.1);

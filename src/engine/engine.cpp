@@ -55,8 +55,8 @@ class TorchEngine final : public Engine {
   std::string dtype() const override { return dtype_name(components_.dtype); }
 
   MemoryPlan plan(const ResolvedRequest& request) const override {
-    return plan_memory(components_, defaults_, request.num_frames, base_plan_.weight_bytes,
-                       base_plan_.limit_bytes);
+    return plan_memory(components_, defaults_, request.num_frames, request.tier,
+                       base_plan_.weight_bytes, base_plan_.limit_bytes);
   }
 
   Result<ClipResult> generate(const Request& request, const Watch& watch) override {
@@ -121,6 +121,7 @@ class TorchEngine final : public Engine {
                              {"text_guidance", request.text_guidance},
                              {"motion", request.motion},
                              {"fps", static_cast<double>(request.fps)},
+                             {"cache_blocks", request.tier == Tier::kBalanced},
                              {"keep_trajectory", !request.dump_folder.empty()}};
     return inputs;
   }
@@ -154,6 +155,7 @@ class TorchEngine final : public Engine {
     clip.fps = request.fps;
     clip.seed = request.seed;
     clip.steps = request.steps;
+    clip.tier = request.tier;
     for (const at::Tensor& pixels : result.outputs.at("frames").tensor("frames").unbind(0)) {
       media::Image frame = pipeline::to_image(pixels);
       const bool as_is = frame.width == request.width && frame.height == request.height;

@@ -14,6 +14,7 @@
 #include "engine/boundary.h"
 #include "engine/memory_plan.h"
 #include "engine/model_defaults.h"
+#include "pipeline/block_caching.h"
 #include "pipeline/picture.h"
 #include "pipeline/roles.h"
 #include "pipeline/step_runner.h"
@@ -89,6 +90,28 @@ TEST_F(EngineTest, ShowsFrameZeroAsTheNetworkMadeIt) {
   const ClipResult plain = engine->generate(request()).value_or_throw();
   EXPECT_TRUE(plain.own_first_frame.empty());
   EXPECT_EQ(plain.frames, clip.frames);
+}
+
+TEST_F(EngineTest, BalancedReusesBlocksAndLosslessDoesNot) {
+  const std::vector<media::Image> plain = open()->generate(request()).value_or_throw().frames;
+  {
+    const auto components =
+        pipeline::load_components(pipeline::read_model_index(folder_.path()), at::kFloat, at::kCPU);
+    const std::vector<std::string> blocks = components.unet.stacked_blocks();
+    pipeline::write_block_caching(
+        folder_.path(),
+        {.profile = {blocks, std::vector(3, std::vector<double>(blocks.size(), 0.1))},
+         .threshold = 1.0,
+         .corrections = {}});
+  }
+  const auto engine = open();
+  Request balanced = request();
+  balanced.tier = Tier::kBalanced;
+  const ClipResult clip = engine->generate(balanced).value_or_throw();
+  EXPECT_EQ(clip.tier, Tier::kBalanced);
+  EXPECT_NE(clip.frames, plain);
+  EXPECT_EQ(engine->generate(balanced).value_or_throw().frames, clip.frames);
+  EXPECT_EQ(engine->generate(request()).value_or_throw().frames, plain);
 }
 
 TEST_F(EngineTest, RequestsAtTheSameTimeGiveTheBytesOfRequestsAlone) {
@@ -185,6 +208,14 @@ TEST(MemoryPlanTest, PredictedActivationsBoundTheMeasuredOnes) {
   }
 }
 
+TEST(MemoryPlanTest, KeptBlocksCount) {
+  RunShape shape;
+  shape.width = shape.height = 512;
+  const int64_t without = predicted_activation_bytes(shape);
+  shape.keeps_blocks = true;
+  EXPECT_GT(predicted_activation_bytes(shape), without);
+}
+
 TEST(RequestTest, NamesTheFieldAtFault) {
   ModelDefaults model;
   model.width = model.height = 128;
@@ -206,6 +237,25 @@ TEST(RequestTest, NamesTheFieldAtFault) {
   EXPECT_THAT(message([](Request& r) { r.size = 5000; }), StartsWith("size:"));
   EXPECT_THAT(message([](Request& r) { r.prompt = std::string(2 << 20, 'a'); }),
               StartsWith("prompt:"));
+}
+
+TEST(RequestTest, ATierIsRefusedWhereItHasNoMeaning) {
+  ModelDefaults model;
+  model.width = model.height = 128;
+  model.steps = 15;
+  Request balanced = request();
+  balanced.tier = Tier::kBalanced;
+  const auto refusal = [&] { return resolve(balanced, model).status().message(); };
+  EXPECT_THAT(refusal(), StartsWith("tier: balanced needs block caching"));
+  model.block_cache_steps = 15;
+  EXPECT_EQ(resolve(balanced, model).value_or_throw().tier, Tier::kBalanced);
+  balanced.steps = 20;
+  EXPECT_THAT(refusal(), StartsWith("tier: balanced is made for 15 steps, not for 20"));
+  balanced.steps.reset();
+  model.distilled = true;
+  EXPECT_THAT(refusal(), StartsWith("tier: a distilled model"));
+  balanced.tier = Tier::kLossless;
+  EXPECT_TRUE(resolve(balanced, model).ok());
 }
 
 TEST(RequestTest, SizeKeepsTheShapeAndIsEven) {

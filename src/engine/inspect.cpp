@@ -51,7 +51,7 @@ base::Result<ModelReport> inspect_model(const std::filesystem::path& folder) {
       const auto components = pipeline::load_components(index, dtype, at::kCPU);
       report.defaults = model_defaults(index, components);
       report.memory = plan_memory(components, *report.defaults, report.defaults->num_frames,
-                                  pipeline::weight_bytes(index, dtype),
+                                  Tier::kLossless, pipeline::weight_bytes(index, dtype),
                                   available_memory_bytes() + kFixedBytesCpu);
     } catch (const base::Error& error) {
       report.problem = error.what();

@@ -21,13 +21,16 @@ int64_t predicted_activation_bytes(const RunShape& shape) {
   // others do not always fit.
   const auto& widths = shape.unet.block_out_channels;
   const int64_t rows = shape.branches * shape.frames;
-  int64_t skips = 0, widest = 0;
+  int64_t skips = 0, widest = 0, kept = 0;
   for (size_t level = 0; level < widths.size(); ++level) {
     const int64_t plane = rows * positions(level) * widths[level];
     skips += (shape.unet.layers_per_block + 1) * plane;
+    // Down, up and in the middle, three blocks each; not all of them rest at the same time.
+    const bool deepest = level + 1 == widths.size();
+    kept += 3 * (2 * shape.unet.layers_per_block + (deepest ? 3 : 1)) * plane;
     widest = std::max(widest, plane * (12 + 3 * shape.unet.feed_forward_multiple));
   }
-  const int64_t unet = skips + widest;
+  const int64_t unet = skips + widest + (shape.keeps_blocks ? kept : 0);
 
   // Autoencoder: the last enlargement gives full-size planes as wide as the second level; that, the
   // convolution's result, its normalised copy and what the convolution library reorders.
@@ -53,14 +56,14 @@ RunShape run_shape(const pipeline::Components& components, const ModelDefaults& 
 }
 
 MemoryPlan plan_memory(const pipeline::Components& components, const ModelDefaults& defaults,
-                       int64_t num_frames, int64_t weight_bytes, int64_t limit_bytes) {
+                       int64_t num_frames, Tier tier, int64_t weight_bytes, int64_t limit_bytes) {
   MemoryPlan plan{.weight_bytes = weight_bytes,
                   .fixed_bytes = components.device.is_cuda() ? 0 : kFixedBytesCpu,
                   .peak_bytes = 0,
                   .limit_bytes = limit_bytes};
-  plan.peak_bytes = plan.fixed_bytes +
-                    2 * (plan.weight_bytes +
-                         predicted_activation_bytes(run_shape(components, defaults, num_frames)));
+  RunShape shape = run_shape(components, defaults, num_frames);
+  shape.keeps_blocks = tier == Tier::kBalanced;
+  plan.peak_bytes = plan.fixed_bytes + 2 * (plan.weight_bytes + predicted_activation_bytes(shape));
   return plan;
 }
 

@@ -20,6 +20,7 @@ struct RunShape {
   int64_t height = 128;
   int64_t decode_chunk = 4;
   int64_t element_bytes = 4;
+  bool keeps_blocks = false;  // block caching
 };
 
 RunShape run_shape(const pipeline::Components& components, const ModelDefaults& defaults,
@@ -34,10 +35,10 @@ int64_t predicted_activation_bytes(const RunShape& shape);
 // is planned.
 inline constexpr int64_t kFixedBytesCpu = int64_t{260} << 20;
 
-// For one clip of `num_frames` frames. Weights and activations count twice: libraries keep weights
-// reordered for their kernels beside the originals, and freed activations stay with the allocator,
-// apart for each thread and in pieces that do not always fit the next ones.
+// For one clip of `num_frames` frames at `tier`. Weights and activations count twice: libraries
+// keep weights reordered for their kernels beside the originals, and freed activations stay with
+// the allocator, apart for each thread and in pieces that do not always fit the next ones.
 MemoryPlan plan_memory(const pipeline::Components& components, const ModelDefaults& defaults,
-                       int64_t num_frames, int64_t weight_bytes, int64_t limit_bytes);
+                       int64_t num_frames, Tier tier, int64_t weight_bytes, int64_t limit_bytes);
 
 }  // namespace zoetrope::engine

@@ -33,6 +33,10 @@ ModelDefaults model_defaults(const pipeline::ModelIndex& index,
   defaults.has_motion = recipe.rate_slot == pipeline::Recipe::RateSlot::kMotion;
   defaults.motion = json.get<double>("motion", 0.7);
   defaults.max_prompt_tokens = components.tokenizer.max_length();
+  defaults.distilled = json.has("distilled");
+  if (components.block_plan != nullptr) {
+    defaults.block_cache_steps = components.block_plan->schedule.steps();
+  }
   return defaults;
 }
 

@@ -73,4 +73,7 @@ base::Result<ReadImage> read_image(const std::filesystem::path& path,
 base::Result<ReadImage> read_image(std::span<const uint8_t> bytes, std::string_view name,
                                    const ReadOptions& options = {});
 
+// PNG alone, which needs nothing of FFmpeg: for machines without it. Errors as read_image.
+base::Result<Image> read_png(const std::filesystem::path& path, const ReadOptions& options = {});
+
 }  // namespace zoetrope::media

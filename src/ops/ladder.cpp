@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <mutex>
@@ -87,6 +88,17 @@ ForceVariant::ForceVariant(std::string_view op, std::string_view variant) : ladd
 }
 
 ForceVariant::~ForceVariant() { ladder_->forced_ = before_; }
+
+std::vector<std::string> ops_with_variant(std::string_view variant) {
+  const std::lock_guard lock(registry().mutex);
+  std::vector<std::string> ops;
+  for (const LadderState* ladder : registry().ladders) {
+    if (std::ranges::find(ladder->names(), variant) != ladder->names().end()) {
+      ops.push_back(ladder->op());
+    }
+  }
+  return ops;
+}
 
 std::string ladder_report() {
   const std::lock_guard lock(registry().mutex);

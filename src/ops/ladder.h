@@ -105,6 +105,9 @@ class ForceVariant {
   int before_;
 };
 
+// The ops that have a variant of this name, for comparisons.
+std::vector<std::string> ops_with_variant(std::string_view variant);
+
 // One line an op: "group_norm: cuda 120, reference 0, aten 3", the calls each variant has taken.
 std::string ladder_report();
 

@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "diffusion/scheduler_config.h"
+#include "pipeline/block_caching.h"
 #include "weights/checkpoint.h"
 
 namespace zoetrope::pipeline {
@@ -118,6 +119,7 @@ Components load_components(const ModelIndex& index, at::ScalarType dtype, at::De
       .vae = make_vae(index, vae),
       .unet = make_unet(index, unet),
       .scheduler = make_scheduler(index),
+      .block_plan = nullptr,
       .image_encoder = std::nullopt,
       .image_statistics = {}};
   if (index.recipe->image_encoder) {
@@ -127,6 +129,7 @@ Components load_components(const ModelIndex& index, at::ScalarType dtype, at::De
         config_of(index, "feature_extractor", "preprocessor_config.json"));
   }
   check_fit(index, parts);
+  parts.block_plan = read_block_plan(index.folder, parts.unet.stacked_blocks(), device);
   return parts;
 }
 

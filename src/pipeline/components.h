@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "diffusion/block_cache.h"
 #include "diffusion/scheduler.h"
 #include "models/animate_unet/network.h"
 #include "models/autoencoder_kl/autoencoder_kl.h"
@@ -40,7 +41,8 @@ struct Components {
   models::AutoencoderKl vae;
   models::AnimateUnet unet;
   std::unique_ptr<const diffusion::Scheduler> scheduler;
-  std::optional<models::ClipVision> image_encoder;  // recipe->image_encoder
+  std::shared_ptr<const diffusion::BlockPlan> block_plan;  // null: no block caching measured
+  std::optional<models::ClipVision> image_encoder;         // recipe->image_encoder
   models::ClipImageStatistics image_statistics;
 };
 

@@ -16,7 +16,15 @@ using diffusion::GuidancePlan;
 
 constexpr int64_t kPreviewFrames = 4;
 
-GuidancePlan plan_of(const Components& components, const Bundle& noise) {
+double rate_of(const Components& components, const Bundle& noise) {
+  return components.recipe->rate_slot == Recipe::RateSlot::kMotion
+             ? motion_rate(noise.fact<double>("motion"))
+             : noise.fact<double>("fps");
+}
+
+}  // namespace
+
+GuidancePlan guidance_of(const Components& components, const Bundle& noise) {
   const double text = noise.fact<double>("text_guidance");
   if (components.recipe->guidance == Recipe::Guidance::kClassifierFree) {
     return GuidancePlan::classifier_free(text);
@@ -24,16 +32,9 @@ GuidancePlan plan_of(const Components& components, const Bundle& noise) {
   return GuidancePlan::image_and_text(noise.fact<double>("image_guidance"), text);
 }
 
-double rate_of(const Components& components, const Bundle& noise) {
-  return components.recipe->rate_slot == Recipe::RateSlot::kMotion
-             ? motion_rate(noise.fact<double>("motion"))
-             : noise.fact<double>("fps");
-}
-
-// One row for each branch of the plan.
-Conditioning condition_branches(const Components& components, const GuidancePlan& plan,
-                                const Bundle& text, const Bundle& image, const Bundle* embedding,
-                                double rate) {
+models::AnimateUnet::Inputs network_inputs(const Components& components, const GuidancePlan& plan,
+                                           const Bundle& noise, const Bundle& text,
+                                           const Bundle& image, const Bundle* embedding) {
   // Plain guidance takes away the text and the image embedding only, as diffusers does.
   const bool none_has_latents = components.recipe->guidance == Recipe::Guidance::kClassifierFree;
   const at::Tensor& latents = image.tensor("image_latents");
@@ -48,12 +49,14 @@ Conditioning condition_branches(const Components& components, const GuidancePlan
     embeddings.push_back(none ? at::zeros_like(row) : row);
   }
   const int64_t rows = static_cast<int64_t>(plan.branches().size());
-  return components.unet.condition(
-      {.text = at::cat(texts),
-       .image_latents = at::cat(images),
-       .image_embeddings = embedding == nullptr ? at::Tensor() : at::cat(embeddings),
-       .fps = at::full({rows}, rate, at::TensorOptions(at::kFloat).device(latents.device()))});
+  const auto options = at::TensorOptions(at::kFloat).device(latents.device());
+  return {.text = at::cat(texts),
+          .image_latents = at::cat(images),
+          .image_embeddings = embedding == nullptr ? at::Tensor() : at::cat(embeddings),
+          .fps = at::full({rows}, rate_of(components, noise), options)};
 }
+
+namespace {
 
 // latents [n, h, w, c] as the network knows them -> u8 [n, h', w', 3] on the CPU.
 at::Tensor decode_frames(const Components& components, const at::Tensor& latents) {
@@ -72,13 +75,15 @@ std::vector<int64_t> latent_shape(const Components& components, int64_t num_fram
 DenoiseSession make_session(const Components& components, const Bundle& noise, const Bundle& text,
                             const Bundle& image, const Bundle* embedding, const DenoiseHooks& hooks,
                             const RunContext& context) {
-  GuidancePlan plan = plan_of(components, noise);
+  GuidancePlan plan = guidance_of(components, noise);
   Conditioning conditioning =
-      condition_branches(components, plan, text, image, embedding, rate_of(components, noise));
+      components.unet.condition(network_inputs(components, plan, noise, text, image, embedding));
+  const bool cache_blocks = noise.facts.value("cache_blocks", false);
   DenoiseSession::Setup setup{.conditioning = std::move(conditioning),
                               .guidance = std::move(plan),
                               .schedule = components.scheduler->begin(noise.fact<int>("steps")),
                               .noise = noise.tensor("noise").to(components.device),
+                              .block_plan = cache_blocks ? components.block_plan : nullptr,
                               .keep_trajectory = noise.fact<bool>("keep_trajectory"),
                               .progress = context.progress,
                               .preview = nullptr,

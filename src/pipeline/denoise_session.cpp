@@ -30,6 +30,11 @@ DenoiseSession::DenoiseSession(Setup setup)
                 "a session starts from fp32 noise [f, h, w, c]");
   base::require(conditioning_.embedding.size(0) == branches(),
                 "a session needs one row of conditioning for each branch");
+  if (setup.block_plan != nullptr && setup.block_plan->schedule.caches()) {
+    base::require(setup.block_plan->schedule.steps() == steps(),
+                  "a session's block schedule has another number of steps");
+    block_cache_.emplace(std::move(setup.block_plan));
+  }
   base::report(progress_, "denoise", 0, steps());
 }
 

@@ -9,10 +9,12 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/cancel.h"
 #include "base/progress.h"
+#include "diffusion/block_cache.h"
 #include "diffusion/guidance.h"
 #include "diffusion/scheduler.h"
 #include "pipeline/conditioning.h"
@@ -25,7 +27,8 @@ class DenoiseSession {
     Conditioning conditioning;  // one row for each branch of `guidance`, in its order
     diffusion::GuidancePlan guidance;
     std::unique_ptr<diffusion::SchedulerState> schedule;
-    at::Tensor noise;              // [f, h, w, c] fp32, standard normal
+    at::Tensor noise;  // [f, h, w, c] fp32, standard normal
+    std::shared_ptr<const diffusion::BlockPlan> block_plan = nullptr;  // null: no block caching
     bool keep_trajectory = false;  // remember the latents after every step
     base::ProgressSink progress;   // told of every step, under the name "denoise"
     std::function<void(const at::Tensor& x0)>
@@ -54,6 +57,9 @@ class DenoiseSession {
 
   // For StepRunner. What the network is told at the present step.
   double timestep() const { return schedule_->timestep(step_); }
+  // What is kept of the network's blocks between steps; null without block caching.
+  diffusion::BlockCache* block_cache() { return block_cache_ ? &*block_cache_ : nullptr; }
+  bool caches_blocks() const { return block_cache_.has_value(); }
   // Takes the present step. output [branches, f, h, w, c]: the network's, any floating dtype.
   void advance(const at::Tensor& output);
 
@@ -62,6 +68,7 @@ class DenoiseSession {
   Conditioning conditioning_;
   diffusion::GuidancePlan guidance_;
   std::unique_ptr<diffusion::SchedulerState> schedule_;
+  std::optional<diffusion::BlockCache> block_cache_;
   at::Tensor latents_;
   bool keep_trajectory_;
   std::vector<at::Tensor> trajectory_;

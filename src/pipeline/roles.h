@@ -7,6 +7,7 @@
 
 #include <functional>
 
+#include "diffusion/guidance.h"
 #include "pipeline/components.h"
 #include "pipeline/denoise_session.h"
 #include "pipeline/graph.h"
@@ -29,6 +30,13 @@ Bundle image_encode(const Components& components, const Bundle& picture);
 Bundle image_embed(const Components& components, const Bundle& picture);
 Bundle decode(const Components& components, const Bundle& clip, const Bundle& image,
               const RunContext& context);
+
+// The guidance a request asks for, and what the network is told of it: one row for each branch.
+diffusion::GuidancePlan guidance_of(const Components& components, const Bundle& noise);
+models::AnimateUnet::Inputs network_inputs(const Components& components,
+                                           const diffusion::GuidancePlan& plan, const Bundle& noise,
+                                           const Bundle& text, const Bundle& image,
+                                           const Bundle* embedding);
 
 // The session of a request. `embedding` is null for recipes without an image encoder.
 DenoiseSession make_session(const Components& components, const Bundle& noise, const Bundle& text,

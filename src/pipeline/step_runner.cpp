@@ -25,8 +25,15 @@ void StepRunner::step(std::span<DenoiseSession* const> sessions) {
     base::require(!session->done(), "step: a session is already done");
     base::require(session->batches_with(*sessions.front()), "step: sessions of different shapes");
   }
-  if (batching_ == Batching::kTogether) return pass(sessions);
-  for (size_t i = 0; i < sessions.size(); ++i) pass(sessions.subspan(i, 1));
+  std::vector<DenoiseSession*> together;
+  for (DenoiseSession* session : sessions) {
+    if (batching_ == Batching::kTogether && !session->caches_blocks()) {
+      together.push_back(session);
+    } else {
+      pass({&session, 1});
+    }
+  }
+  if (!together.empty()) pass(together);
 }
 
 void StepRunner::pass(std::span<DenoiseSession* const> sessions) {
@@ -42,7 +49,10 @@ void StepRunner::pass(std::span<DenoiseSession* const> sessions) {
 
   const at::Tensor sample = at::stack(samples).to(dtype_);
   const at::Tensor timestep = at::tensor(timesteps, at::kFloat).to(sample.device());
-  const at::Tensor output = unet_.forward(sample, timestep, joined_, joined_version_);
+  diffusion::BlockCache* blocks = sessions.front()->block_cache();
+  if (blocks != nullptr) blocks->begin_step(sessions.front()->step());
+  const at::Tensor output = unet_.forward(sample, timestep, joined_, joined_version_, blocks);
+  if (blocks != nullptr) blocks->end_step();
 
   int64_t row = 0;
   for (DenoiseSession* session : sessions) {

@@ -5,8 +5,9 @@
 //   session:  0          0           0               1
 //   branch:   none       image       full            none
 //
-// Requests may be at different steps, have different step counts and different guidance. Belongs to
-// one thread at a time.
+// Requests may be at different steps, have different step counts and different guidance. One that
+// caches blocks has a pass to itself: which blocks run is a matter of its step. Belongs to one
+// thread at a time.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -36,8 +37,8 @@ class StepRunner {
  public:
   // `unet` must outlive the runner; `dtype` is that of its weights.
   StepRunner(const models::AnimateUnet& unet, at::ScalarType dtype, at::Device device,
-             Batching batching)
-      : unet_(unet, device), dtype_(dtype), batching_(batching) {}
+             Batching batching, Launch launch = Launch::kRecorded)
+      : unet_(unet, device, launch), dtype_(dtype), batching_(batching) {}
 
   // Advances each session by one step. None may be done; all must batch with each other.
   void step(std::span<DenoiseSession* const> sessions);

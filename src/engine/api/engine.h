@@ -37,6 +37,7 @@ struct ClipResult {
   int fps = 0;
   uint64_t seed = 0;
   int steps = 0;
+  Tier tier = Tier::kLossless;
   std::vector<StageTime> timings;
   int64_t peak_memory_bytes = 0;      // of the process, and of the GPU where one is used
   std::vector<std::string> warnings;  // one line each: "the prompt was cut to 24 tokens", ...

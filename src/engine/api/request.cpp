@@ -46,6 +46,24 @@ size_t sequence_length(std::string_view text) {
   return length;
 }
 
+base::Status check_tier(Tier tier, int steps, const ModelDefaults& defaults) {
+  if (tier == Tier::kLossless) return {};
+  if (defaults.distilled) {
+    return base::invalid_argument(
+        "tier: a distilled model has too few steps to leave blocks out of any: take lossless");
+  }
+  if (defaults.block_cache_steps == 0) {
+    return base::invalid_argument(
+        "tier: balanced needs block caching, which was not measured for this model (see `zoetrope "
+        "bench blocks`)");
+  }
+  if (steps != defaults.block_cache_steps) {
+    return base::invalid_argument(fmt::format("tier: balanced is made for {} steps, not for {}",
+                                              defaults.block_cache_steps, steps));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string sanitise_utf8(const std::string& text, int& replaced) {
@@ -92,6 +110,9 @@ base::Result<ResolvedRequest> resolve(Request request, const ModelDefaults& defa
   ZT_RETURN_IF_ERROR(check_range("image_guidance", resolved.image_guidance, 0.0, 50.0));
   ZT_RETURN_IF_ERROR(check_range("text_guidance", resolved.text_guidance, 0.0, 50.0));
   ZT_RETURN_IF_ERROR(check_range("motion", resolved.motion, 0.0, 1.0));
+
+  ZT_RETURN_IF_ERROR(check_tier(request.tier, resolved.steps, defaults));
+  resolved.tier = request.tier;
 
   const int longer = std::max(defaults.width, defaults.height);
   const int size = request.size.value_or(longer);

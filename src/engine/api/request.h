@@ -14,6 +14,12 @@
 
 namespace zoetrope::engine {
 
+// How much a clip may differ from what the model says for the sake of speed.
+enum class Tier {
+  kLossless,  // not at all
+  kBalanced,  // block caching, as it was measured for the model (docs/block_caching.md)
+};
+
 // What a model does when nobody says otherwise, and what it can do at all.
 struct ModelDefaults {
   std::string pipeline;  // "_class_name" of model_index.json
@@ -30,6 +36,8 @@ struct ModelDefaults {
   bool has_motion = false;  // else motion has no meaning
   double motion = 0.7;
   int max_prompt_tokens = 77;
+  bool distilled = false;     // made to take few steps without guidance
+  int block_cache_steps = 0;  // the steps that block caching was measured for; 0: it was not
 };
 
 struct Request {
@@ -43,6 +51,7 @@ struct Request {
   std::optional<double> text_guidance;   // how much nearer to the text
   std::optional<double> motion;          // 0 nearly still .. 1 lively
   std::optional<int> size;               // longer side of the frames returned; enlarges or reduces
+  Tier tier = Tier::kLossless;
 
   // Also return frame 0 as the network made it, where the model puts the picture itself there.
   bool own_first_frame = false;
@@ -65,6 +74,7 @@ struct ResolvedRequest {
   int width = 0;  // of the frames returned
   int height = 0;
   bool own_first_frame = false;
+  Tier tier = Tier::kLossless;
   std::filesystem::path latents_file;
   std::filesystem::path dump_folder;
 };

@@ -1,0 +1,49 @@
+#!/bin/sh
+# Everything that docs/ladder.md, docs/solvers.md and docs/block_caching.md say about a GPU, measured in
+# one go of about five minutes:
+#
+#   bench/gpu.sh BINARY OUT [MODEL [STUDENT]]
+#
+# BINARY  zoetrope-gpu (or zoetrope); its libraries must be found (LD_LIBRARY_PATH)
+# OUT     receives the JSON, markdown and PNG files
+# WHEELS  in the environment: a folder of Python wheels to use, such as diffusers, where that is not
+#         installed. Without diffusers the peer of I2VGen-XL's size is left out.
+# DEVICE  likewise: cuda, or cpu for a trial; QUICK=1 makes the trial short.
+set -eu
+binary=$1
+out=$2
+root=$(cd "$(dirname "$0")/.." && pwd)
+model=${3:-$root/models/animate}
+student=${4:-}
+device=${DEVICE:-cuda}
+mkdir -p "$out"
+
+if [ -n "${WHEELS:-}" ]; then
+  python3 -m pip install --quiet --no-deps --no-index --target "$out.python" "$WHEELS"/*.whl &&
+    export PYTHONPATH="$out.python${PYTHONPATH:+:$PYTHONPATH}"
+fi
+
+set -- "$root"/examples/*.png
+ladder="--i2vgen-xl" solvers="--converged 400" blocks=""
+if [ -n "${QUICK:-}" ]; then
+  set -- "$root/examples/owl.png" "$root/examples/rocket.png"
+  ladder="--naive-steps 3 --no-compile" solvers="--converged 20 --steps 5 8" blocks="--thresholds 0.1"
+fi
+
+# A part that fails says so and does not stop the others.
+failed=0
+part() {
+  echo "== $1 ($(date +%T))"
+  shift
+  "$@" || { echo "FAILED: $*"; failed=1; }
+}
+# shellcheck disable=SC2086
+{
+  part ladder python3 "$root/bench/ladder.py" "$@" --binary "$binary" --model "$model" \
+    ${student:+--student "$student"} --device "$device" $ladder --results "$out"
+  part blocks "$binary" bench blocks "$@" --model "$model" --device "$device" --fit 1 $blocks \
+    --out "$out/blocks_$device.json"
+  part solvers "$binary" bench solvers "$@" --model "$model" --device "$device" --dtype fp32 $solvers \
+    --out "$out/solvers.json" --plot "$out/solvers.png"
+}
+exit $failed
