@@ -22,6 +22,10 @@ namespace {
 
 constexpr double kMaxSnrWeight = 6.0;   // loss weight min(1, 6 / (SNR + 1))
 constexpr int64_t kScalarsPerClip = 3;  // t, whether the picture is given, motion
+constexpr int64_t kIndicesPerClip = 4;  // latents, prompt, first frame, direction (1 or -1)
+// Clips loop, so any frame may be the first one, and most motions look right backwards too.
+constexpr double kOtherStartShare = 0.4;
+constexpr double kBackwardsShare = 0.25;
 
 // Parameters of both networks, random or from a folder of trained weights; what the folder lacks,
 // or has in another shape, starts at random.
@@ -69,7 +73,7 @@ class AnimateTrainer {
         networks_(leaves_, options.unet, options.text),
         step_(
             parameters_, optimiser_, [this](const StepInputs& in) { return loss(in); },
-            2 * options.batch, kScalarsPerClip * options.batch),
+            kIndicesPerClip * options.batch, kScalarsPerClip * options.batch),
         validation_(data, prompts_.select(0, 0),
                     encode({pick(data.clips, data.held_out_clips), {}}, autoencoder,
                            {.versions = 1, .dtype = options.dtype}),
@@ -116,6 +120,10 @@ class AnimateTrainer {
       const bool no_text = drop < text + both;
       const bool no_image = drop >= text && drop < text + both + image;
       draw.indices.push_back(no_text ? 0 : sampler_.prompt_row(clip, uniform(5)));
+      const auto frames = static_cast<double>(cache_.latents.size(2));
+      const double start = uniform(9) / kOtherStartShare;  // beyond 1: the clip's own first frame
+      draw.indices.push_back(start < 1.0 ? static_cast<int64_t>(start * frames) : 0);
+      draw.indices.push_back(uniform(10) < kBackwardsShare ? -1 : 1);
       const double stratified = (i + uniform(6)) / static_cast<double>(b);
       const double s = options_.time_shift;
       draw.scalars.push_back(static_cast<float>(s * stratified / (1.0 + (s - 1.0) * stratified)));
@@ -125,12 +133,24 @@ class AnimateTrainer {
     }
   }
 
+  // fp32 [b, f, h, w, c]: cached clips from their drawn first frame on, in the drawn direction.
+  at::Tensor clips_at(const at::Tensor& rows) const {
+    const int64_t frames = cache_.latents.size(2);
+    const at::Tensor order =
+        (rows.narrow(1, 2, 1) + rows.narrow(1, 3, 1) * at::arange(frames, rows.options()) + frames)
+            .remainder(frames);
+    const at::Tensor which = rows.narrow(1, 0, 1) * frames + order;
+    return cache_.latents.flatten(0, 2)
+        .index_select(0, which.flatten())
+        .unflatten(0, {rows.size(0), frames})
+        .to(at::kFloat);
+  }
+
   std::vector<at::Tensor> loss(const StepInputs& inputs) {
-    const at::Tensor rows = inputs.indices.view({options_.batch, 2});
+    const at::Tensor rows = inputs.indices.view({options_.batch, kIndicesPerClip});
     const at::Tensor scalars = inputs.scalars.view({options_.batch, kScalarsPerClip});
     const at::Tensor t = scalars.select(1, 0);
-    const at::Tensor x0 =
-        cache_.latents.flatten(0, 1).index_select(0, rows.select(1, 0)).to(at::kFloat);
+    const at::Tensor x0 = clips_at(rows);
     at::Tensor noise = at::empty_like(x0);
     tensor::gaussian_noise_(noise, inputs.noise_key);
     const auto per_clip = [](const at::Tensor& v) { return v.view({-1, 1, 1, 1, 1}); };

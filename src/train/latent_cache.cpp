@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <filesystem>
 #include <optional>
 
@@ -19,6 +20,7 @@ namespace {
 constexpr int64_t kClipsAtOnce = 16;
 constexpr double kMinZoom = 0.75, kMaxZoom = 1.08;
 constexpr double kMaxShift = 0.12;  // of half the side: 8 of 128 pixels
+constexpr double kMaxTurn = 0.15;   // radians
 constexpr double kChannelShuffleShare = 0.3;
 
 // One geometric and colour change for all frames of a clip. White flows in from outside.
@@ -27,10 +29,12 @@ at::Tensor changed(const at::Tensor& clip, uint64_t seed, uint64_t draw) {
   const double scale = 1.0 / (kMinZoom + (kMaxZoom - kMinZoom) * uniform(1));
   const double mirror = uniform(2) < 0.5 ? -1.0 : 1.0;
   const auto shift = [&](uint64_t which) { return kMaxShift * (2.0 * uniform(which) - 1.0); };
+  const double turn = kMaxTurn * (2.0 * uniform(8) - 1.0);
+  const double c = scale * std::cos(turn), s = scale * std::sin(turn);
   const std::array<float, 6> affine = {
-      static_cast<float>(scale * mirror), 0.0f,
-      static_cast<float>(shift(3)),       0.0f,
-      static_cast<float>(scale),          static_cast<float>(shift(4))};
+      static_cast<float>(c * mirror), static_cast<float>(-s * mirror),
+      static_cast<float>(shift(3)),   static_cast<float>(s),
+      static_cast<float>(c),          static_cast<float>(shift(4))};
   const at::Tensor theta =
       at::tensor(at::ArrayRef<float>(affine)).to(clip.device()).view({1, 2, 3});
   at::Tensor out = warp_on_white(clip, theta.expand({clip.size(0), 2, 3}));

@@ -30,7 +30,7 @@ struct ClipSource {
 at::Tensor motion_strength(const at::Tensor& clips);
 
 struct LatentCacheOptions {
-  int64_t versions = 8;  // plain, mirrored, then random mirror, zoom, shift and channel order
+  int64_t versions = 8;  // plain, mirrored, then random mirror, turn, zoom, shift and channel order
   uint64_t seed = 0;
   at::ScalarType dtype = at::kFloat;
 };

@@ -1,4 +1,4 @@
-// Clips made from still pictures: sway, bounce, squash and stretch, pulse. They teach that moving a
+// Clips made from still pictures: sway, lean, shift, squash and stretch, pulse. They teach that moving a
 // thing means copying it, on far more things than there are real animations of.
 #pragma once
 
