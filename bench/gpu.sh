@@ -2,7 +2,7 @@
 # Everything that docs/ladder.md, docs/solvers.md and docs/block_caching.md say about a GPU, measured in
 # one go of about five minutes:
 #
-#   bench/gpu.sh BINARY OUT [MODEL [STUDENT]]
+#   bench/gpu.sh BINARY OUT [MODEL]
 #
 # BINARY  zoetrope-gpu (or zoetrope); its libraries must be found (LD_LIBRARY_PATH)
 # OUT     receives the JSON, markdown and PNG files
@@ -14,7 +14,6 @@ binary=$1
 out=$2
 root=$(cd "$(dirname "$0")/.." && pwd)
 model=${3:-$root/models/animate}
-student=${4:-}
 device=${DEVICE:-cuda}
 mkdir -p "$out"
 
@@ -40,7 +39,7 @@ part() {
 # shellcheck disable=SC2086
 {
   part ladder python3 "$root/bench/ladder.py" "$@" --binary "$binary" --model "$model" \
-    ${student:+--student "$student"} --device "$device" $ladder --results "$out"
+    --device "$device" $ladder --results "$out"
   part blocks "$binary" bench blocks "$@" --model "$model" --device "$device" --fit 1 $blocks \
     --out "$out/blocks_$device.json"
   part solvers "$binary" bench solvers "$@" --model "$model" --device "$device" --dtype fp32 $solvers \

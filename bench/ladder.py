@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """`zoetrope bench ladder` beside PyTorch running the same network, on one machine in one run.
 
-    bench/ladder.py examples/owl.png examples/rocket.png [--device cuda] [--student DIR]
+    bench/ladder.py examples/owl.png examples/rocket.png [--device cuda]
 
 Writes bench/results/<date>_ladder_<device>.{json,md}. Needs the built binary and torch; the peer of
 I2VGen-XL's size (--i2vgen-xl) needs diffusers and is left out where that is missing.
@@ -212,7 +212,6 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pictures", nargs="+", help="PNG files; a file's name is its prompt")
     parser.add_argument("--model", type=pathlib.Path, default=ROOT / "models" / "animate")
-    parser.add_argument("--student", type=pathlib.Path)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "build/release/src/apps/zoetrope")
     parser.add_argument("--naive-steps", type=int, default=50)
@@ -229,8 +228,6 @@ def main():
 
     command = [options.binary, "bench", "ladder", *options.pictures, "--model", options.model, *where,
                "--naive-steps", options.naive_steps]
-    if options.student:
-        command += ["--student", options.student]
     if options.block_threshold is not None:
         command += ["--block-threshold", options.block_threshold]
     facts = hardware(options.device)

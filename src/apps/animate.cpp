@@ -91,10 +91,12 @@ void add_sampling_flags(CLI::App& command, Flags& flags) {
   const auto add = [&](const char* name, auto& target, const char* help, const char* type) {
     command.add_option(name, target, help)->type_name(type)->group("Sampling");
   };
+  add_quality_flag(command, flags.request.quality)->group("Sampling");
   add("--steps", flags.request.steps,
-      "Denoising steps: more are slower and livelier (default: the model's, 15)", "N");
+      "Denoising steps of quality best: more are slower and livelier (default: the model's, 15)",
+      "N");
   add("--motion", flags.request.motion,
-      "From 0, nearly still, to 1, lively (default: the model's, 0.7)", "0..1");
+      "From 0, nearly still, to 1, lively (default: the model's, 0.45)", "0..1");
   add("--text-guidance", flags.request.text_guidance,
       "How closely to follow the prompt (default: the model's, 3)", "X");
   add("--image-guidance", flags.request.image_guidance,

@@ -24,6 +24,7 @@ struct Flags {
   int runs = 5;
   std::optional<int> steps;
   std::optional<double> text_guidance, image_guidance;
+  std::optional<engine::Quality> quality;
   bool json = false;
 
   Output output() const { return json ? Output::kJson : Output::kText; }
@@ -56,6 +57,7 @@ base::Result<Samples> measure(engine::Engine& engine, const Flags& flags,
   engine::Request request;
   request.picture = ramp(256);
   request.prompt = "a person waving";
+  request.quality = flags.quality;
   request.steps = flags.steps;
   request.text_guidance = flags.text_guidance;
   request.image_guidance = flags.image_guidance;
@@ -70,6 +72,7 @@ base::Result<Samples> measure(engine::Engine& engine, const Flags& flags,
     for (const engine::StageTime& stage : clip.timings) {
       samples[stage.stage].push_back(stage.seconds);
     }
+    samples["steps"].push_back(clip.steps);
     samples["memory"].push_back(static_cast<double>(clip.peak_memory_bytes));
   }
   view->finish("");
@@ -85,10 +88,10 @@ int run(const Flags& flags) {
   const auto samples = measure(**engine, flags, interrupt.token());
   if (!samples.ok()) return fail(samples.status(), flags.output());
 
-  const int steps = flags.steps.value_or((*engine)->defaults().steps);
+  const int steps = static_cast<int>(samples->at("steps").front());
   nlohmann::json stages = nlohmann::json::object();
   for (const auto& [name, values] : *samples) {
-    if (name == "memory") continue;
+    if (name == "memory" || name == "steps") continue;
     stages[name] = {{"median_seconds", median(values)},
                     {"least_seconds", *std::ranges::min_element(values)},
                     {"most_seconds", *std::ranges::max_element(values)}};
@@ -137,6 +140,7 @@ Command add_bench(CLI::App& root) {
       ->type_name("X");
   command->add_option("--image-guidance", flags->image_guidance, "As in animate")->type_name("X");
   command->add_flag("--json", flags->json, "Print one JSON object on stdout");
+  add_quality_flag(*command, flags->quality);
   add_model_flags(*command, flags->model);
   command->require_subcommand(0, 1);
   const std::vector<Command> studies = {add_bench_ladder(*command), add_bench_solvers(*command),

@@ -17,7 +17,6 @@ namespace {
 struct Flags {
   StudyFlags study;
   bench::LadderOptions ladder;
-  std::string student;
 };
 
 constexpr const char* kFooter = R"(
@@ -90,16 +89,11 @@ Command add_bench_ladder(CLI::App& bench) {
                    "Of block caching, see `zoetrope bench blocks`")
       ->type_name("X")
       ->capture_default_str();
-  command
-      ->add_option("--student", flags->student,
-                   "Folder of a distilled model, for the last rung (default: left out)")
-      ->type_name("DIR");
   return {command, [flags] {
             return run_study(flags->study, [&](const StudyTarget& target, const auto& progress,
                                                const auto& cancel) {
               bench::LadderOptions options = flags->ladder;
               options.model = target.model;
-              options.student = flags->student;
               options.device = target.device;
               options.low_precision = target.dtype;
               const auto rungs = bench::run_ladder(options, target.questions, progress, cancel);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
+#include <map>
 #include <numeric>
 #include <string_view>
 
@@ -109,6 +110,18 @@ int report_parse_error(const CLI::App& root, const CLI::ParseError& error, int a
   const std::string name = command == &root ? "" : " " + command->get_name();
   std::fprintf(stderr, "Try: zoetrope%s --help\n", name.c_str());
   return kExitUsage;
+}
+
+CLI::Option* add_quality_flag(CLI::App& command, std::optional<engine::Quality>& quality) {
+  const std::map<std::string, engine::Quality> names = {{"fast", engine::Quality::kFast},
+                                                        {"best", engine::Quality::kBest}};
+  return command
+      .add_option_function<engine::Quality>(
+          "--quality", [&quality](const engine::Quality& chosen) { quality = chosen; },
+          "fast: the distilled student, few steps of one pass; best: the guided teacher (default: "
+          "fast where the model has a student)")
+      ->transform(CLI::CheckedTransformer(names))
+      ->type_name("fast|best");
 }
 
 void add_model_flags(CLI::App& command, ModelFlags& flags) {

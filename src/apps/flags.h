@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 
 namespace CLI {
 class App;
+class Option;
 class ParseError;
 }  // namespace CLI
 
@@ -23,6 +25,9 @@ int report_parse_error(const CLI::App& root, const CLI::ParseError& error, int a
 // The entry of `known` nearest to `word`, or "" when none is near: fewer than half of its letters
 // would have to change.
 std::string nearest(const std::string& word, const std::vector<std::string>& known);
+
+// --quality fast|best.
+CLI::Option* add_quality_flag(CLI::App& command, std::optional<engine::Quality>& quality);
 
 // Flags of every command that runs a model.
 struct ModelFlags {

@@ -14,8 +14,9 @@ int main(int argc, char** argv) {
   root.require_subcommand(1);
   CLI::App* eval = root.add_subcommand("eval", "Measure the quality of clips");
   eval->require_subcommand(1);
-  const Command commands[] = {add_train_autoencoder(root), add_train_unet(root), add_bench(root),
-                              add_eval_run(*eval, nullptr), add_eval_page(*eval)};
+  const Command commands[] = {
+      add_train_autoencoder(root),  add_train_unet(root), add_distill(root), add_bench(root),
+      add_eval_run(*eval, nullptr), add_eval_page(*eval)};
   try {
     root.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

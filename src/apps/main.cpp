@@ -7,6 +7,7 @@
 #include "apps/command.h"
 #include "apps/exit_code.h"
 #include "apps/flags.h"
+#include "apps/train.h"
 #include "ops/host_memory.h"
 
 namespace zoetrope::apps {
@@ -28,7 +29,7 @@ Examples:
 
 Exit status: 0 fine, 1 failed, 2 wrong usage, 130 interrupted.)";
 
-constexpr std::array kCommands = {add_animate, add_train,  add_inspect,    add_bench,
+constexpr std::array kCommands = {add_animate, add_train,  add_distill,    add_inspect, add_bench,
                                   add_eval,    add_doctor, add_completion, add_version};
 
 int run(int argc, char** argv) {

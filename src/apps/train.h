@@ -9,5 +9,6 @@ namespace zoetrope::apps {
 Command add_train_prepare(CLI::App& train);
 Command add_train_autoencoder(CLI::App& train);
 Command add_train_unet(CLI::App& train);
+Command add_distill(CLI::App& root);
 
 }  // namespace zoetrope::apps

@@ -8,20 +8,9 @@
 #include "apps/train.h"
 #include "apps/train_flags.h"
 #include "train/animate_trainer.h"
-#include "weights/checkpoint.h"
-#include "weights/json_config.h"
+#include "train/teacher.h"
 
 namespace zoetrope::apps {
-namespace {
-
-models::AutoencoderKl load_autoencoder(const std::string& folder, const TrainTarget& target) {
-  const auto json = weights::JsonObject::read(folder + "/config.json").value_or_throw();
-  weights::CheckpointSource source(weights::Checkpoint::open(folder).value_or_throw(), target.dtype,
-                                   target.device);
-  return {weights::Scope(source), models::AutoencoderKlConfig::from_json(json)};
-}
-
-}  // namespace
 
 Command add_train_unet(CLI::App& parent) {
   CLI::App* command = parent.add_subcommand(
@@ -66,7 +55,8 @@ Command add_train_unet(CLI::App& parent) {
             options->text = train::bundled_text_encoder(data->vocabulary);
             return run_training_command(
                 *flags, [&](const auto& print, const auto& progress, const auto& cancel) {
-                  const auto network = load_autoencoder(*autoencoder, *target);
+                  const auto network =
+                      train::load_autoencoder(*autoencoder, target->dtype, target->device);
                   return train::train_animate(*options, *data, network, print, progress, cancel);
                 });
           }};

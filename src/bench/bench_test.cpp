@@ -39,8 +39,7 @@ class BenchTest : public testing::Test {
 };
 
 at::Tensor by_product(const Workbench& bench, const Scene& scene) {
-  pipeline::StepRunner runner(bench.components.unet, bench.components.dtype, at::kCPU,
-                              pipeline::Batching::kApart);
+  pipeline::StepRunner runner(bench.components.dtype, at::kCPU, pipeline::Batching::kApart);
   pipeline::DenoiseSession session = session_of(bench, scene);
   runner.run(session);
   return session.latents();
@@ -91,7 +90,7 @@ TEST_F(BenchTest, TheProfileSeesWhatChanges) {
   const auto bench = open();
   const Scene scenes[] = {make_scene(*bench, question(), 4, 1)};
   const diffusion::BlockProfile profile = measure_profile(*bench, scenes);
-  EXPECT_EQ(profile.blocks, bench->components.unet.stacked_blocks());
+  EXPECT_EQ(profile.blocks, bench->components.teacher.unet.stacked_blocks());
   ASSERT_EQ(profile.steps(), 4);
   for (int step = 1; step < 4; ++step) {
     for (const double change : profile.change[step]) {
@@ -109,7 +108,7 @@ TEST_F(BenchTest, CorrectionsBringKeptContributionsNearer) {
   const diffusion::BlockSchedule schedule(measure_profile(*bench, scenes),
                                           std::numeric_limits<double>::infinity());
   const auto corrections = fit_corrections(*bench, scenes, schedule);
-  ASSERT_EQ(corrections.size(), bench->components.unet.stacked_blocks().size());
+  ASSERT_EQ(corrections.size(), bench->components.teacher.unet.stacked_blocks().size());
 
   struct Comparer final : nn::BlockStack {
     const std::vector<diffusion::BlockCorrection>& corrections;
@@ -167,10 +166,10 @@ TEST_F(BenchTest, TheLadderCountsPassesAndFallsInThem) {
   }
   EXPECT_EQ(without[without.size() - 2].passes(), 45);
 
-  options.student = folder_.path();  // any model will do
+  test_support::add_random_student(folder_.path());
   const auto with = run_ladder(options, questions, {}, {});
   EXPECT_TRUE(with.back().note.empty());
-  EXPECT_EQ(with.back().steps, 3);
+  EXPECT_EQ(with.back().passes(), test_support::kRandomStudentSteps);
 }
 
 TEST(NetworkStudyTest, EveryRungIsMeasured) {

@@ -78,7 +78,7 @@ struct Moments {
 
 BlockProfile measure_profile(const Workbench& bench, std::span<const Scene> scenes) {
   base::require(!scenes.empty(), "a profile needs a scene");
-  BlockProfile profile{.blocks = bench.components.unet.stacked_blocks(), .change = {}};
+  BlockProfile profile{.blocks = bench.components.teacher.unet.stacked_blocks(), .change = {}};
   const int steps = scenes.front().noise.fact<int>("steps");
   profile.change.assign(steps, std::vector<double>(profile.blocks.size(), 0.0));
   for (const Scene& scene : scenes) {
@@ -137,7 +137,7 @@ BlockStudy study_blocks(Workbench& bench, std::span<const Scene> fitting,
   const pipeline::Components& components = bench.components;
   std::vector<at::Tensor> references;
   const auto try_out = [&](CachingResult result) {
-    pipeline::StepRunner runner(components.unet, components.dtype, components.device,
+    pipeline::StepRunner runner(components.dtype, components.device,
                                 pipeline::default_batching(components.device));
     const auto clip = [&](const Scene& scene) {
       Scene caching = scene;

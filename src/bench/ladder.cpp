@@ -32,6 +32,7 @@ struct Rung {
   bool few_steps = false;
   bool cache_blocks = false;
   bool own_kernels = false;
+  bool distilled = false;  // the model's student
   Launch launch = Launch::kEager;
 };
 
@@ -76,7 +77,7 @@ class Climber {
 
   RungResult climb(const Rung& rung) {
     load(options_.model, rung.dtype);
-    bench_->components.scheduler = solver_of(*bench_, solver_fields(rung));
+    bench_->components.teacher.scheduler = solver_of(*bench_, solver_fields(rung));
     RungResult result{.name = rung.name,
                       .dtype = engine_dtype(rung.dtype),
                       .solver = rung.few_steps ? "DPM++ 2M" : "DDIM",
@@ -88,21 +89,22 @@ class Climber {
     return result;
   }
 
-  // The distilled model as it is: its own scheduler, steps and one branch.
+  // The model's student: its own scheduler, steps and one branch.
   RungResult climb_to_student() {
     RungResult result{.name = "distilled"};
-    if (options_.student.empty()) {
-      result.note = "no distilled model was given";
+    load(options_.model, options_.low_precision);
+    if (!bench_->components.student) {
+      result.note = "the model has no student";
       return result;
     }
-    load(options_.student, options_.low_precision);
     result.dtype = engine_dtype(options_.low_precision);
-    result.solver = "its own";
-    result.steps = bench_->defaults.steps;
+    result.solver = "DDIM";
+    result.steps = bench_->components.student->distilled->steps;
     measure({.name = result.name,
              .dtype = options_.low_precision,
              .product = true,
              .own_kernels = true,
+             .distilled = true,
              .launch = Launch::kRecorded},
             result);
     return result;
@@ -120,14 +122,17 @@ class Climber {
     bench_ = open_workbench(folder, dtype, options_.device);
   }
 
-  Scene scene(size_t i, int steps) const {
-    return make_scene(*bench_, questions_[i], steps, /*seed=*/i);
+  Scene scene(const Rung& rung, size_t i, int steps) const {
+    Scene made = make_scene(*bench_, questions_[i], steps, /*seed=*/i);
+    made.noise.facts["cache_blocks"] = rung.cache_blocks;
+    made.noise.facts["distilled"] = rung.distilled;
+    return made;
   }
 
   // Profiled on the first picture: the schedule is a matter of solver and steps.
   void plan_blocks(int steps) {
     if (plan_ == nullptr) {
-      const Scene first = scene(0, steps);
+      const Scene first = scene({}, 0, steps);
       plan_ = std::make_shared<diffusion::BlockPlan>(diffusion::BlockPlan{
           diffusion::BlockSchedule(measure_profile(*bench_, {&first, 1}), options_.block_threshold),
           {}});
@@ -137,7 +142,7 @@ class Climber {
 
   void measure(const Rung& rung, RungResult& result) {
     const at::Device device = options_.device;
-    pipeline::StepRunner runner(bench_->components.unet, bench_->components.dtype, device,
+    pipeline::StepRunner runner(bench_->components.dtype, device,
                                 pipeline::default_batching(device), rung.launch);
     warm_up(rung, result.steps, runner);
     for (size_t i = 0; i < questions_.size(); ++i) {
@@ -145,7 +150,7 @@ class Climber {
       if (device.is_cuda()) tensor::reset_peak_cuda_bytes(device);
       const tensor::AllocationPeak memory;
       const auto begin = std::chrono::steady_clock::now();
-      const Scene one = scene(i, result.steps);
+      const Scene one = scene(rung, i, result.steps);
       tensor::synchronize(device);
       const auto denoising = std::chrono::steady_clock::now();
       const at::Tensor latents = denoise(rung, one, runner, result.steps);
@@ -169,7 +174,7 @@ class Climber {
 
   // A recorded step must have met every pattern of blocks; otherwise one step fills the caches.
   void warm_up(const Rung& rung, int steps, pipeline::StepRunner& runner) {
-    denoise(rung, scene(0, steps), runner, options_.device.is_cuda() ? steps : 1);
+    denoise(rung, scene(rung, 0, steps), runner, options_.device.is_cuda() ? steps : 1);
     tensor::synchronize(options_.device);
   }
 
@@ -180,9 +185,7 @@ class Climber {
       sampling.most_steps = most_steps;
       return sample_plainly(*bench_, one, sampling);
     }
-    Scene asked = one;
-    asked.noise.facts["cache_blocks"] = rung.cache_blocks;
-    pipeline::DenoiseSession session = session_of(*bench_, asked);
+    pipeline::DenoiseSession session = session_of(*bench_, one);
     pipeline::DenoiseSession* const sessions[] = {&session};
     while (!session.done() && session.step() < most_steps) {
       cancel_.check();

@@ -18,7 +18,6 @@ namespace zoetrope::bench {
 
 struct LadderOptions {
   std::filesystem::path model;
-  std::filesystem::path student = {};  // of the last rung; empty: left out
   at::Device device = at::kCPU;
   at::ScalarType low_precision = at::kBFloat16;
   int naive_steps = 50;          // DDIM's

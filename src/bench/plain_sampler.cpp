@@ -45,13 +45,13 @@ at::Tensor forward_plainly(const AnimateUnet& unet, const at::Tensor& sample,
 at::Tensor sample_plainly(const Workbench& bench, const Scene& scene,
                           const PlainSampling& sampling) {
   const pipeline::Components& components = bench.components;
-  const AnimateUnet& unet = components.unet;
+  const AnimateUnet& unet = components.teacher.unet;
   const diffusion::GuidancePlan plan = pipeline::guidance_of(components, scene.noise);
   const AnimateUnet::Inputs inputs = pipeline::network_inputs(
       components, plan, scene.noise, scene.text, scene.image, scene.embedding_or_null());
   const AnimateUnet::Conditioning conditioning = unet.condition(inputs);
   const at::Tensor context = unet.context(inputs);
-  const auto schedule = components.scheduler->begin(scene.noise.fact<int>("steps"));
+  const auto schedule = components.teacher.scheduler->begin(scene.noise.fact<int>("steps"));
   const auto branches = static_cast<int64_t>(plan.branches().size());
 
   at::Tensor latents = scene.noise.tensor("noise").to(components.device);

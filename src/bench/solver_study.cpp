@@ -46,7 +46,7 @@ class Study {
   Study(Workbench& bench, std::span<const Question> questions, const base::CancelToken& cancel)
       : bench_(bench),
         cancel_(cancel),
-        runner_(bench.components.unet, bench.components.dtype, bench.components.device,
+        runner_(bench.components.dtype, bench.components.device,
                 pipeline::default_batching(bench.components.device)) {
     uint64_t seed = 0;
     for (const Question& question : questions) {
@@ -60,7 +60,7 @@ class Study {
     fields.update({{"log_snr_grid", placement.log_snr_grid},
                    {"use_karras_sigmas", nullptr},
                    {"use_lu_lambdas", nullptr}});
-    bench_.components.scheduler = solver_of(bench_, fields);
+    bench_.components.teacher.scheduler = solver_of(bench_, fields);
     std::vector<at::Tensor> ends;
     for (Scene& scene : scenes_) {
       cancel_.check();

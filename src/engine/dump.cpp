@@ -36,6 +36,7 @@ base::Status write_dump(const fs::path& folder, const ResolvedRequest& request,
   }
   const nlohmann::json facts = {{"prompt", request.prompt},
                                 {"seed", request.seed},
+                                {"quality", request.quality == Quality::kFast ? "fast" : "best"},
                                 {"steps", request.steps},
                                 {"num_frames", request.num_frames},
                                 {"fps", request.fps},

@@ -116,7 +116,8 @@ class TorchEngine final : public Engine {
                                {"height", defaults_.height},
                                {"own_first_frame", request.own_first_frame}};
     inputs["noise"].tensors["noise"] = noise;
-    inputs["noise"].facts = {{"steps", request.steps},
+    inputs["noise"].facts = {{"distilled", request.quality == Quality::kFast},
+                             {"steps", request.steps},
                              {"image_guidance", request.image_guidance},
                              {"text_guidance", request.text_guidance},
                              {"motion", request.motion},

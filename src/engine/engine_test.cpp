@@ -97,7 +97,7 @@ TEST_F(EngineTest, BalancedReusesBlocksAndLosslessDoesNot) {
   {
     const auto components =
         pipeline::load_components(pipeline::read_model_index(folder_.path()), at::kFloat, at::kCPU);
-    const std::vector<std::string> blocks = components.unet.stacked_blocks();
+    const std::vector<std::string> blocks = components.teacher.unet.stacked_blocks();
     pipeline::write_block_caching(
         folder_.path(),
         {.profile = {blocks, std::vector(3, std::vector<double>(blocks.size(), 0.1))},
@@ -194,14 +194,14 @@ TEST(MemoryPlanTest, PredictedActivationsBoundTheMeasuredOnes) {
 
     const int64_t side = defaults.width / components.vae.config().downscale();
     const at::Tensor sample = at::randn({shape.branches, shape.frames, side, side, 4});
-    const auto conditioning = components.unet.condition(
-        {at::randn({shape.branches, 12, components.unet.config().cross_attention_dim}),
+    const auto conditioning = components.teacher.unet.condition(
+        {at::randn({shape.branches, 12, components.teacher.unet.config().cross_attention_dim}),
          sample,
          {},
          at::full({shape.branches}, 70.0)});
     const at::Tensor timestep = at::full({shape.branches}, 500.0);
     const tensor::AllocationPeak peak;
-    (void)components.unet.forward(sample, timestep, conditioning);
+    (void)components.teacher.unet.forward(sample, timestep, conditioning);
     (void)components.vae.decode(at::randn({shape.decode_chunk, side, side, 4}));
     EXPECT_GE(predicted_activation_bytes(shape), peak.peak_bytes());
     EXPECT_LE(predicted_activation_bytes(shape), 2 * peak.peak_bytes());
@@ -252,8 +252,8 @@ TEST(RequestTest, ATierIsRefusedWhereItHasNoMeaning) {
   balanced.steps = 20;
   EXPECT_THAT(refusal(), StartsWith("tier: balanced is made for 15 steps, not for 20"));
   balanced.steps.reset();
-  model.distilled = true;
-  EXPECT_THAT(refusal(), StartsWith("tier: a distilled model"));
+  model.student = StudentLimits{.steps = 8, .most_image_guidance = 9, .most_text_guidance = 9};
+  EXPECT_THAT(refusal(), StartsWith("tier: a distilled student"));
   balanced.tier = Tier::kLossless;
   EXPECT_TRUE(resolve(balanced, model).ok());
 }

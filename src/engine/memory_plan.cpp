@@ -45,7 +45,7 @@ int64_t predicted_activation_bytes(const RunShape& shape) {
 
 RunShape run_shape(const pipeline::Components& components, const ModelDefaults& defaults,
                    int64_t num_frames) {
-  return {.unet = components.unet.config(),
+  return {.unet = components.teacher.unet.config(),
           .vae = components.vae.config(),
           .branches = defaults.three_way_guidance ? 3 : 2,
           .frames = num_frames,

@@ -12,7 +12,8 @@ ModelDefaults model_defaults(const pipeline::ModelIndex& index,
   defaults.pipeline = recipe.class_name;
   const auto size = json.get<std::vector<int64_t>>("sample_size", {recipe.height, recipe.width});
   // The latents must halve evenly down to the deepest level of both networks.
-  const int64_t unit = components.vae.config().downscale() * components.unet.config().latent_fold;
+  const int64_t unit =
+      components.vae.config().downscale() * components.teacher.unet.config().latent_fold;
   for (const int64_t side : size) {
     if (size.size() != 2 || side < unit || side > 8192 || side % unit != 0) {
       throw base::Error(base::data_loss(json.source() +
@@ -23,7 +24,7 @@ ModelDefaults model_defaults(const pipeline::ModelIndex& index,
   defaults.height = static_cast<int>(size.at(0));
   defaults.width = static_cast<int>(size.at(1));
   defaults.num_frames = json.get<int>("num_frames", 16);
-  const auto positions = static_cast<int>(components.unet.config().position_frames);
+  const auto positions = static_cast<int>(components.teacher.unet.config().position_frames);
   defaults.max_frames = positions > 0 ? positions : 256;
   defaults.fps = json.get<int>("fps", recipe.fps);
   defaults.steps = json.get<int>("num_inference_steps", recipe.steps);
@@ -33,9 +34,14 @@ ModelDefaults model_defaults(const pipeline::ModelIndex& index,
   defaults.has_motion = recipe.rate_slot == pipeline::Recipe::RateSlot::kMotion;
   defaults.motion = json.get<double>("motion", 0.7);
   defaults.max_prompt_tokens = components.tokenizer.max_length();
-  defaults.distilled = json.has("distilled");
   if (components.block_plan != nullptr) {
     defaults.block_cache_steps = components.block_plan->schedule.steps();
+  }
+  if (components.student) {
+    const pipeline::DistilledLimits& limits = components.student->distilled.value();
+    defaults.student =
+        StudentLimits{limits.steps, limits.least_image_guidance, limits.most_image_guidance,
+                      limits.least_text_guidance, limits.most_text_guidance};
   }
   return defaults;
 }

@@ -22,8 +22,7 @@ std::exception_ptr cancelled() {
 StepLoop::StepLoop(const pipeline::Components& components, int max_batch)
     : max_batch_(max_batch),
       device_(components.device),
-      runner_(components.unet, components.dtype, components.device,
-              pipeline::default_batching(components.device)),
+      runner_(components.dtype, components.device, pipeline::default_batching(components.device)),
       thread_([this] { work(); }) {}
 
 StepLoop::~StepLoop() {

@@ -18,8 +18,8 @@ at::Tensor sinusoidal_embedding(const at::Tensor& values, int64_t channels) {
 }
 
 EmbeddingMlp::EmbeddingMlp(const weights::Scope& first, const weights::Scope& second, int64_t in,
-                           int64_t hidden, int64_t out)
-    : first_(first, in, hidden), second_(second, hidden, out) {}
+                           int64_t hidden, int64_t out, Start start)
+    : first_(first, in, hidden), second_(second, hidden, out, Bias::kPresent, start) {}
 
 at::Tensor EmbeddingMlp::operator()(const at::Tensor& x) const {
   return second_(ops::activate(first_(x), ops::Activation::kSilu));

@@ -18,7 +18,7 @@ at::Tensor sinusoidal_embedding(const at::Tensor& values, int64_t channels);
 class EmbeddingMlp {
  public:
   EmbeddingMlp(const weights::Scope& first, const weights::Scope& second, int64_t in,
-               int64_t hidden, int64_t out);
+               int64_t hidden, int64_t out, Start start = Start::kDefault);
   at::Tensor operator()(const at::Tensor& x) const;  // [n, in] -> [n, out]
 
  private:

@@ -38,9 +38,10 @@ class BlockCachingTest : public testing::Test {
 
   // Every second block changes much, the others little; written into the model's folder and read.
   void use_threshold(double threshold, bool corrected = false) {
-    BlockCaching caching{.profile = {.blocks = components_->unet.stacked_blocks(), .change = {}},
-                         .threshold = threshold,
-                         .corrections = {}};
+    BlockCaching caching{
+        .profile = {.blocks = components_->teacher.unet.stacked_blocks(), .change = {}},
+        .threshold = threshold,
+        .corrections = {}};
     for (int step = 0; step < kSteps; ++step) {
       auto& row = caching.profile.change.emplace_back();
       for (size_t b = 0; b < caching.profile.blocks.size(); ++b) {
@@ -75,9 +76,7 @@ class BlockCachingTest : public testing::Test {
                         image_encode(*components_, picture), nullptr, {}, context);
   }
 
-  StepRunner runner() {
-    return {components_->unet, components_->dtype, at::kCPU, Batching::kTogether};
-  }
+  StepRunner runner() { return {components_->dtype, at::kCPU, Batching::kTogether}; }
 
   at::Tensor latents(uint64_t seed, bool cache_blocks) {
     DenoiseSession one = session(seed, cache_blocks);

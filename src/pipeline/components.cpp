@@ -48,9 +48,32 @@ models::AutoencoderKl make_vae(const ModelIndex& index, weights::ParameterSource
                                models::AutoencoderKlConfig::from_json(config_of(index, "vae")));
 }
 
-models::AnimateUnet make_unet(const ModelIndex& index, weights::ParameterSource& source) {
-  return models::AnimateUnet(models::AnimateUnetConfig::from_json(config_of(index, "unet")),
+models::AnimateUnet make_unet(const ModelIndex& index, const char* component,
+                              weights::ParameterSource& source) {
+  return models::AnimateUnet(models::AnimateUnetConfig::from_json(config_of(index, component)),
                              Scope(source));
+}
+
+bool has_student(const ModelIndex& index) { return index.json.has("student"); }
+
+// Written by `zoetrope distill` into the student's config.json.
+DistilledLimits read_limits(const JsonObject& config) {
+  const auto json = config.require<JsonObject>("distillation");
+  const auto range = [&](const char* field) {
+    const auto ends = json.require<std::vector<double>>(field);
+    if (ends.size() != 2 || !(ends[0] <= ends[1])) {
+      throw base::Error(
+          base::data_loss(config.source() + ": distillation." + field + " must be [least, most]"));
+    }
+    return ends;
+  };
+  const auto image = range("image_guidance_scale"), text = range("text_guidance_scale");
+  const int steps = json.require<int>("num_inference_steps");
+  if (steps < 1 || steps > 1000) {
+    throw base::Error(
+        base::data_loss(config.source() + ": distillation.num_inference_steps is not in 1..1000"));
+  }
+  return {steps, image[0], image[1], text[0], text[1]};
 }
 
 models::ClipVision make_image_encoder(const ModelIndex& index, weights::ParameterSource& source) {
@@ -58,8 +81,9 @@ models::ClipVision make_image_encoder(const ModelIndex& index, weights::Paramete
                             models::ClipVisionConfig::from_json(config_of(index, "image_encoder")));
 }
 
-std::unique_ptr<const diffusion::Scheduler> make_scheduler(const ModelIndex& index) {
-  const fs::path path = index.folder / "scheduler" / "scheduler_config.json";
+std::unique_ptr<const diffusion::Scheduler> make_scheduler(const ModelIndex& index,
+                                                           const char* component) {
+  const fs::path path = index.folder / component / "scheduler_config.json";
   try {
     return diffusion::parse_scheduler(read_text(path));
   } catch (const base::Error& error) {
@@ -80,7 +104,7 @@ void check_fit(const ModelIndex& index, const Components& parts) {
   const auto wrong = [&](const std::string& what) {
     throw base::Error(base::data_loss(index.folder.string() + ": " + what));
   };
-  const models::AnimateUnetConfig& unet = parts.unet.config();
+  const models::AnimateUnetConfig& unet = parts.teacher.unet.config();
   if (parts.tokenizer.largest_id() >= parts.text_encoder.config().vocab_size) {
     wrong("the tokenizer has ids beyond the text encoder's vocab_size");
   }
@@ -96,6 +120,12 @@ void check_fit(const ModelIndex& index, const Components& parts) {
   if (parts.image_encoder.has_value() != unet.image_embeddings) {
     wrong("the U-Net and the pipeline disagree about an image encoder");
   }
+  if (!parts.student) return;
+  const models::AnimateUnetConfig& student = parts.student->unet.config();
+  if (student.cross_attention_dim != unet.cross_attention_dim ||
+      student.in_channels != unet.in_channels || student.latent_fold != unet.latent_fold) {
+    wrong("the student was distilled from another U-Net");
+  }
 }
 
 }  // namespace
@@ -109,7 +139,10 @@ ModelIndex read_model_index(const fs::path& folder) {
 Components load_components(const ModelIndex& index, at::ScalarType dtype, at::Device device) {
   CheckpointSource text = source_of(index, "text_encoder", dtype, device);
   CheckpointSource vae = source_of(index, "vae", dtype, device);
-  CheckpointSource unet = source_of(index, "unet", dtype, device);
+  const auto denoiser = [&](const char* unet, const char* scheduler) {
+    CheckpointSource source = source_of(index, unet, dtype, device);
+    return Denoiser{make_unet(index, unet, source), make_scheduler(index, scheduler), std::nullopt};
+  };
   Components parts{
       .recipe = index.recipe,
       .device = device,
@@ -117,11 +150,15 @@ Components load_components(const ModelIndex& index, at::ScalarType dtype, at::De
       .tokenizer = weights::ClipTokenizer::open(index.folder / "tokenizer").value_or_throw(),
       .text_encoder = make_text_encoder(index, text),
       .vae = make_vae(index, vae),
-      .unet = make_unet(index, unet),
-      .scheduler = make_scheduler(index),
+      .teacher = denoiser("unet", "scheduler"),
+      .student = std::nullopt,
       .block_plan = nullptr,
       .image_encoder = std::nullopt,
       .image_statistics = {}};
+  if (has_student(index)) {
+    parts.student = denoiser("student", "student");
+    parts.student->distilled = read_limits(config_of(index, "student"));
+  }
   if (index.recipe->image_encoder) {
     CheckpointSource image = source_of(index, "image_encoder", dtype, device);
     parts.image_encoder = make_image_encoder(index, image);
@@ -135,6 +172,7 @@ Components load_components(const ModelIndex& index, at::ScalarType dtype, at::De
 
 int64_t weight_bytes(const ModelIndex& index, at::ScalarType dtype) {
   std::vector<const char*> names = {"text_encoder", "vae", "unet"};
+  if (has_student(index)) names.push_back("student");
   if (index.recipe->image_encoder) names.push_back("image_encoder");
   int64_t elements = 0;
   for (const char* name : names) {
@@ -151,7 +189,13 @@ std::vector<ComponentCheck> check_components(const ModelIndex& index) {
   std::vector<std::pair<const char*, Build>> builds = {
       {"text_encoder", [&](auto& source) { (void)make_text_encoder(index, source); }},
       {"vae", [&](auto& source) { (void)make_vae(index, source); }},
-      {"unet", [&](auto& source) { (void)make_unet(index, source); }}};
+      {"unet", [&](auto& source) { (void)make_unet(index, "unet", source); }}};
+  if (has_student(index)) {
+    builds.push_back({"student", [&](auto& source) {
+                        (void)make_unet(index, "student", source);
+                        (void)read_limits(config_of(index, "student"));
+                      }});
+  }
   if (index.recipe->image_encoder) {
     builds.push_back(
         {"image_encoder", [&](auto& source) { (void)make_image_encoder(index, source); }});

@@ -31,6 +31,20 @@ struct ModelIndex {
 // Throws base::Error naming the file.
 ModelIndex read_model_index(const std::filesystem::path& folder);
 
+// What a distilled student can be asked for; everything else it was not trained on.
+struct DistilledLimits {
+  int steps = 0;
+  double least_image_guidance = 1, most_image_guidance = 1;
+  double least_text_guidance = 1, most_text_guidance = 1;
+};
+
+// A U-Net and the way to sample with it.
+struct Denoiser {
+  models::AnimateUnet unet;
+  std::unique_ptr<const diffusion::Scheduler> scheduler;
+  std::optional<DistilledLimits> distilled;  // guidance is inside: one pass a step
+};
+
 // Immutable after loading; any thread may use it.
 struct Components {
   const Recipe* recipe;
@@ -39,9 +53,9 @@ struct Components {
   weights::ClipTokenizer tokenizer;
   models::ClipText text_encoder;
   models::AutoencoderKl vae;
-  models::AnimateUnet unet;
-  std::unique_ptr<const diffusion::Scheduler> scheduler;
-  std::shared_ptr<const diffusion::BlockPlan> block_plan;  // null: no block caching measured
+  Denoiser teacher;                                        // "unet" and "scheduler"
+  std::optional<Denoiser> student;                         // "student", where there is one
+  std::shared_ptr<const diffusion::BlockPlan> block_plan;  // teacher's; null: none measured
   std::optional<models::ClipVision> image_encoder;         // recipe->image_encoder
   models::ClipImageStatistics image_statistics;
 };

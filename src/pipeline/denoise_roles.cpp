@@ -24,7 +24,13 @@ double rate_of(const Components& components, const Bundle& noise) {
 
 }  // namespace
 
+const Denoiser& denoiser_of(const Components& components, const Bundle& noise) {
+  return noise.facts.value("distilled", false) ? components.student.value() : components.teacher;
+}
+
 GuidancePlan guidance_of(const Components& components, const Bundle& noise) {
+  // A student has its guidance inside: one branch.
+  if (noise.facts.value("distilled", false)) return GuidancePlan::image_and_text(1.0, 1.0);
   const double text = noise.fact<double>("text_guidance");
   if (components.recipe->guidance == Recipe::Guidance::kClassifierFree) {
     return GuidancePlan::classifier_free(text);
@@ -50,10 +56,17 @@ models::AnimateUnet::Inputs network_inputs(const Components& components, const G
   }
   const int64_t rows = static_cast<int64_t>(plan.branches().size());
   const auto options = at::TensorOptions(at::kFloat).device(latents.device());
+  at::Tensor scales;
+  if (denoiser_of(components, noise).unet.config().guidance_embeds) {
+    const std::vector<double> both = {noise.fact<double>("image_guidance"),
+                                      noise.fact<double>("text_guidance")};
+    scales = at::tensor(both, at::kFloat).to(options.device()).expand({rows, 2});
+  }
   return {.text = at::cat(texts),
           .image_latents = at::cat(images),
           .image_embeddings = embedding == nullptr ? at::Tensor() : at::cat(embeddings),
-          .fps = at::full({rows}, rate_of(components, noise), options)};
+          .fps = at::full({rows}, rate_of(components, noise), options),
+          .guidance = scales};
 }
 
 namespace {
@@ -76,12 +89,14 @@ DenoiseSession make_session(const Components& components, const Bundle& noise, c
                             const Bundle& image, const Bundle* embedding, const DenoiseHooks& hooks,
                             const RunContext& context) {
   GuidancePlan plan = guidance_of(components, noise);
+  const Denoiser& denoiser = denoiser_of(components, noise);
   Conditioning conditioning =
-      components.unet.condition(network_inputs(components, plan, noise, text, image, embedding));
+      denoiser.unet.condition(network_inputs(components, plan, noise, text, image, embedding));
   const bool cache_blocks = noise.facts.value("cache_blocks", false);
-  DenoiseSession::Setup setup{.conditioning = std::move(conditioning),
+  DenoiseSession::Setup setup{.unet = &denoiser.unet,
+                              .conditioning = std::move(conditioning),
                               .guidance = std::move(plan),
-                              .schedule = components.scheduler->begin(noise.fact<int>("steps")),
+                              .schedule = denoiser.scheduler->begin(noise.fact<int>("steps")),
                               .noise = noise.tensor("noise").to(components.device),
                               .block_plan = cache_blocks ? components.block_plan : nullptr,
                               .keep_trajectory = noise.fact<bool>("keep_trajectory"),

@@ -18,6 +18,7 @@ uint64_t next_id() {
 
 DenoiseSession::DenoiseSession(Setup setup)
     : id_(next_id()),
+      unet_(setup.unet),
       conditioning_(std::move(setup.conditioning)),
       guidance_(std::move(setup.guidance)),
       schedule_(std::move(setup.schedule)),

@@ -24,7 +24,8 @@ namespace zoetrope::pipeline {
 class DenoiseSession {
  public:
   struct Setup {
-    Conditioning conditioning;  // one row for each branch of `guidance`, in its order
+    const models::AnimateUnet* unet;  // outlives the session
+    Conditioning conditioning;        // one row for each branch of `guidance`, in its order
     diffusion::GuidancePlan guidance;
     std::unique_ptr<diffusion::SchedulerState> schedule;
     at::Tensor noise;  // [f, h, w, c] fp32, standard normal
@@ -52,10 +53,11 @@ class DenoiseSession {
 
   // Sessions whose samples and conditioning can stand in one batch.
   bool batches_with(const DenoiseSession& other) const {
-    return latents_.sizes() == other.latents_.sizes();
+    return unet_ == other.unet_ && latents_.sizes() == other.latents_.sizes();
   }
 
-  // For StepRunner. What the network is told at the present step.
+  // For StepRunner. The network, and what it is told at the present step.
+  const models::AnimateUnet& unet() const { return *unet_; }
   double timestep() const { return schedule_->timestep(step_); }
   // What is kept of the network's blocks between steps; null without block caching.
   diffusion::BlockCache* block_cache() { return block_cache_ ? &*block_cache_ : nullptr; }
@@ -65,6 +67,7 @@ class DenoiseSession {
 
  private:
   uint64_t id_;
+  const models::AnimateUnet* unet_;
   Conditioning conditioning_;
   diffusion::GuidancePlan guidance_;
   std::unique_ptr<diffusion::SchedulerState> schedule_;

@@ -33,15 +33,18 @@ TEST(I2VGenXlTest, FramesEqualTheReference) {
   const std::string folder = kFolder;
   const auto reference = weights::load_tensors(folder + "/case.safetensors").value_or_throw();
   const Components components = load_components(read_model_index(folder), at::kFloat, at::kCPU);
-  StepRunner runner(components.unet, at::kFloat, at::kCPU, Batching::kApart);
+  StepRunner runner(at::kFloat, at::kCPU, Batching::kApart);
 
   BundleMap inputs;
   inputs["prompt"].facts["text"] = "a cat and a rocket";
   inputs["picture"].tensors["pixels"] = reference.at("picture");
   inputs["picture"].facts = {{"num_frames", 4}, {"width", 32}, {"height", 24}};
   inputs["noise"].tensors["noise"] = reference.at("noise");
-  inputs["noise"].facts = {
-      {"steps", 4}, {"text_guidance", 5.0}, {"fps", 8.0}, {"keep_trajectory", false}};
+  inputs["noise"].facts = {{"distilled", false},
+                           {"steps", 4},
+                           {"text_guidance", 5.0},
+                           {"fps", 8.0},
+                           {"keep_trajectory", false}};
   DenoiseHooks hooks;
   hooks.drive = [&](DenoiseSession& session) { runner.run(session); };
   const GraphResult result =

@@ -4,8 +4,8 @@
 // Bundles on the edges (shapes without a batch dimension belong to one request):
 //   prompt   text: the prompt
 //   picture  pixels u8 [h, w, 3]; num_frames, and own_first_frame if that is wanted
-//   noise    noise fp32 [f, h, w, c]; steps, image_guidance, text_guidance, motion, fps,
-//            keep_trajectory; cache_blocks (optional)
+//   noise    noise fp32 [f, h, w, c]; distilled (the student is asked), steps, image_guidance,
+//            text_guidance, motion, fps, keep_trajectory; cache_blocks (optional)
 //   text     text and empty_text [1, n, c]; tokens, truncated
 //   image    image_latents [1, f, h, w, c], first_frame u8 [h, w, 3]
 //   embedding  image_embeddings [1, c]

@@ -49,9 +49,11 @@ void StepRunner::pass(std::span<DenoiseSession* const> sessions) {
 
   const at::Tensor sample = at::stack(samples).to(dtype_);
   const at::Tensor timestep = at::tensor(timesteps, at::kFloat).to(sample.device());
+  const models::AnimateUnet& unet = sessions.front()->unet();
+  UnetRunner& runner = unets_.try_emplace(&unet, unet, device_, launch_).first->second;
   diffusion::BlockCache* blocks = sessions.front()->block_cache();
   if (blocks != nullptr) blocks->begin_step(sessions.front()->step());
-  const at::Tensor output = unet_.forward(sample, timestep, joined_, joined_version_, blocks);
+  const at::Tensor output = runner.forward(sample, timestep, joined_, joined_version_, blocks);
   if (blocks != nullptr) blocks->end_step();
 
   int64_t row = 0;

@@ -5,14 +5,15 @@
 //   session:  0          0           0               1
 //   branch:   none       image       full            none
 //
-// Requests may be at different steps, have different step counts and different guidance. One that
-// caches blocks has a pass to itself: which blocks run is a matter of its step. Belongs to one
-// thread at a time.
+// Requests may be at different steps, have different step counts and different guidance; they share
+// a pass when they have the same network. One that caches blocks has a pass to itself: which blocks
+// run is a matter of its step. Belongs to one thread at a time.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <vector>
 
@@ -35,10 +36,10 @@ inline Batching default_batching(at::Device device) {
 
 class StepRunner {
  public:
-  // `unet` must outlive the runner; `dtype` is that of its weights.
-  StepRunner(const models::AnimateUnet& unet, at::ScalarType dtype, at::Device device,
-             Batching batching, Launch launch = Launch::kRecorded)
-      : unet_(unet, device, launch), dtype_(dtype), batching_(batching) {}
+  // The sessions' networks must outlive the runner; `dtype` is that of their weights.
+  StepRunner(at::ScalarType dtype, at::Device device, Batching batching,
+             Launch launch = Launch::kRecorded)
+      : dtype_(dtype), device_(device), batching_(batching), launch_(launch) {}
 
   // Advances each session by one step. None may be done; all must batch with each other.
   void step(std::span<DenoiseSession* const> sessions);
@@ -50,9 +51,11 @@ class StepRunner {
   void pass(std::span<DenoiseSession* const> sessions);
   void join_conditioning(std::span<DenoiseSession* const> sessions);
 
-  UnetRunner unet_;
+  std::map<const models::AnimateUnet*, UnetRunner> unets_;
   at::ScalarType dtype_;
+  at::Device device_;
   Batching batching_;
+  Launch launch_;
 
   // The joined conditioning of the last step, kept while the same sessions go on.
   std::vector<uint64_t> joined_sessions_;

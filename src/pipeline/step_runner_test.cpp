@@ -37,7 +37,7 @@ class StepRunnerTest : public testing::TestWithParam<at::ScalarType> {
   StepRunnerTest() {
     test_support::write_random_model(folder_.path());
     components_.emplace(load_components(read_model_index(folder_.path()), GetParam(), at::kCPU));
-    runner_.emplace(components_->unet, GetParam(), at::kCPU, Batching::kApart);
+    runner_.emplace(GetParam(), at::kCPU, Batching::kApart);
   }
 
   DenoiseSession session(const Wish& wish, const RunContext& context = {}) {
@@ -57,7 +57,8 @@ class StepRunnerTest : public testing::TestWithParam<at::ScalarType> {
                    {"text_guidance", wish.text_guidance},
                    {"motion", wish.motion},
                    {"fps", 12.0},
-                   {"keep_trajectory", false}};
+                   {"keep_trajectory", false},
+                   {"distilled", false}};
     return make_session(*components_, noise, text_encode(*components_, prompt),
                         image_encode(*components_, picture), nullptr, {}, context);
   }
@@ -106,7 +107,7 @@ TEST_P(StepRunnerTest, SameBytesAloneOrWithTwoOthers) {
 
 // In one batch the library may add in another order, which three steps may then amplify.
 TEST_P(StepRunnerTest, OneBatchForAllAgreesToRounding) {
-  StepRunner batched(components_->unet, GetParam(), at::kCPU, Batching::kTogether);
+  StepRunner batched(GetParam(), at::kCPU, Batching::kTogether);
   const std::vector<at::Tensor> together = latents_together(batched);
   const double tolerance = GetParam() == at::kFloat ? 1e-5 : 2e-2;
   for (size_t i = 0; i < together.size(); ++i) {

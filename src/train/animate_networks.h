@@ -19,6 +19,7 @@ struct AnimateNetworks {
     at::Tensor prompts;      // int64 [b, l]
     at::Tensor first_frame;  // [b, h, w, c] normalised latents, zeros where dropped
     at::Tensor motion;       // [b] in [0, 1]; negative = not given
+    at::Tensor guidance;     // [b, 2] image and text scale; only for a student that takes them
   };
   models::AnimateUnet::Conditioning condition(const Condition& c, int64_t frames,
                                               at::ScalarType dtype) const;

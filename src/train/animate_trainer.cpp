@@ -12,8 +12,8 @@
 #include "tensor/noise.h"
 #include "train/animate_networks.h"
 #include "train/animate_validation.h"
-#include "train/clip_sampler.h"
 #include "train/model_folder.h"
+#include "train/training_clips.h"
 #include "weights/checkpoint.h"
 #include "weights/random_source.h"
 
@@ -23,9 +23,6 @@ namespace {
 constexpr double kMaxSnrWeight = 6.0;   // loss weight min(1, 6 / (SNR + 1))
 constexpr int64_t kScalarsPerClip = 3;  // t, whether the picture is given, motion
 constexpr int64_t kIndicesPerClip = 4;  // latents, prompt, first frame, direction (1 or -1)
-// Clips loop, so any frame may be the first one, and most motions look right backwards too.
-constexpr double kOtherStartShare = 0.4;
-constexpr double kBackwardsShare = 0.25;
 
 // Parameters of both networks, random or from a folder of trained weights; what the folder lacks,
 // or has in another shape, starts at random.
@@ -63,10 +60,8 @@ class AnimateTrainer {
                  const std::function<void(const std::string&)>& print)
       : options_(options),
         print_(print),
-        sampler_(data, options.still_share),
-        prompts_(ClipSampler::prompt_table(data).to(options.device)),
-        cache_(encode({pick(data.clips, data.train_clips), pick(data.stills, data.lone_stills)},
-                      autoencoder, options.cache, cache_file(options.loop))),
+        clips_(data, autoencoder,
+               {options.cache, options.still_share, options.device, cache_file(options.loop)}),
         parameters_(initial_parameters(options, print), options.dtype, options.device),
         optimiser_(parameters_, {.beta2 = 0.98, .weight_decay = 0.02}),
         leaves_(parameters_.leaves()),
@@ -74,10 +69,8 @@ class AnimateTrainer {
         step_(
             parameters_, optimiser_, [this](const StepInputs& in) { return loss(in); },
             kIndicesPerClip * options.batch, kScalarsPerClip * options.batch),
-        validation_(data, prompts_.select(0, 0),
-                    encode({pick(data.clips, data.held_out_clips), {}}, autoencoder,
-                           {.versions = 1, .dtype = options.dtype}),
-                    autoencoder, options.dtype) {}
+        held_out_(data, autoencoder, options.dtype, options.device),
+        validation_(held_out_, autoencoder, options.dtype) {}
 
   LoopOutcome run(const base::ProgressSink& progress, const base::CancelToken& cancel) {
     LoopCallbacks callbacks;
@@ -85,72 +78,41 @@ class AnimateTrainer {
     callbacks.figure_names = {"loss", "v_mse"};
     callbacks.draw = [this](int64_t step, TrainStep::Draw& draw) { draw_batch(step, draw); };
     callbacks.validate = [this](int64_t step) { return validate(step); };
-    const LoopOutcome outcome = run_training(step_, optimiser_, parameters_, options_.loop,
-                                             callbacks, options_.batch, progress, cancel);
+    const LoopOutcome outcome = run_training(step_, parameters_, options_.loop, callbacks,
+                                             options_.batch, progress, cancel);
     save();
     return outcome;
   }
 
  private:
-  LatentCache encode(const ClipSource& source, const models::AutoencoderKl& autoencoder,
-                     const LatentCacheOptions& options, const std::string& file = {}) const {
-    if (source.size() == 0) return {};
-    std::filesystem::create_directories(options_.loop.folder);
-    print_(fmt::format("encoding {} clips, {} versions", source.size(), options.versions));
-    return encode_clips(autoencoder, source, options, options_.device, file);
-  }
-
-  static at::Tensor pick(const at::Tensor& from, const std::vector<int64_t>& which) {
-    return from.index_select(0, at::tensor(which, at::kLong));
-  }
-
   void draw_batch(int64_t step, TrainStep::Draw& draw) const {
     const int64_t b = options_.batch;
-    const int64_t clips = cache_.latents.size(1);
     for (int64_t i = 0; i < b; ++i) {
+      // Numbers 0 to 7 are the clip's, see TrainingClips::pick.
       const auto uniform = [&](uint64_t which) {
         return base::uniform_at(options_.loop.seed, which, step * b + i);
       };
-      const int64_t clip = sampler_.example(uniform(8), uniform(1), uniform(2));
-      const auto version = static_cast<int64_t>(uniform(3) * cache_.latents.size(0));
-      draw.indices.push_back(version * clips + clip);
-      const double drop = uniform(4);
+      const TrainingClips::Pick pick = clips_.pick(uniform);
+      const double drop = uniform(8);
       const double text = options_.drop_text, image = options_.drop_image,
                    both = options_.drop_both;
       const bool no_text = drop < text + both;
       const bool no_image = drop >= text && drop < text + both + image;
-      draw.indices.push_back(no_text ? 0 : sampler_.prompt_row(clip, uniform(5)));
-      const auto frames = static_cast<double>(cache_.latents.size(2));
-      const double start = uniform(9) / kOtherStartShare;  // beyond 1: the clip's own first frame
-      draw.indices.push_back(start < 1.0 ? static_cast<int64_t>(start * frames) : 0);
-      draw.indices.push_back(uniform(10) < kBackwardsShare ? -1 : 1);
-      const double stratified = (i + uniform(6)) / static_cast<double>(b);
+      draw.indices.insert(draw.indices.end(),
+                          {pick.clip, pick.first_frame, pick.direction, no_text ? 0 : pick.prompt});
+      const double stratified = (i + uniform(9)) / static_cast<double>(b);
       const double s = options_.time_shift;
       draw.scalars.push_back(static_cast<float>(s * stratified / (1.0 + (s - 1.0) * stratified)));
       draw.scalars.push_back(no_image ? 0.0f : 1.0f);
-      draw.scalars.push_back(
-          uniform(7) < options_.drop_motion ? -1.0f : cache_.motion[version * clips + clip]);
+      draw.scalars.push_back(uniform(10) < options_.drop_motion ? -1.0f : pick.motion);
     }
-  }
-
-  // fp32 [b, f, h, w, c]: cached clips from their drawn first frame on, in the drawn direction.
-  at::Tensor clips_at(const at::Tensor& rows) const {
-    const int64_t frames = cache_.latents.size(2);
-    const at::Tensor order =
-        (rows.narrow(1, 2, 1) + rows.narrow(1, 3, 1) * at::arange(frames, rows.options()) + frames)
-            .remainder(frames);
-    const at::Tensor which = rows.narrow(1, 0, 1) * frames + order;
-    return cache_.latents.flatten(0, 2)
-        .index_select(0, which.flatten())
-        .unflatten(0, {rows.size(0), frames})
-        .to(at::kFloat);
   }
 
   std::vector<at::Tensor> loss(const StepInputs& inputs) {
     const at::Tensor rows = inputs.indices.view({options_.batch, kIndicesPerClip});
     const at::Tensor scalars = inputs.scalars.view({options_.batch, kScalarsPerClip});
     const at::Tensor t = scalars.select(1, 0);
-    const at::Tensor x0 = clips_at(rows);
+    const at::Tensor x0 = clips_.latents(rows.narrow(1, 0, 3));
     at::Tensor noise = at::empty_like(x0);
     tensor::gaussian_noise_(noise, inputs.noise_key);
     const auto per_clip = [](const at::Tensor& v) { return v.view({-1, 1, 1, 1, 1}); };
@@ -159,9 +121,9 @@ class AnimateTrainer {
     const at::Tensor target = alpha * noise - sigma * x0;
 
     const at::Tensor given = scalars.select(1, 1).view({-1, 1, 1, 1});
-    const auto conditioning = networks_.condition({prompts_.index_select(0, rows.select(1, 1)),
-                                                   x0.select(1, 0) * given, scalars.select(1, 2)},
-                                                  x0.size(1), options_.dtype);
+    const auto conditioning = networks_.condition(
+        {clips_.prompts(rows.select(1, 3)), x0.select(1, 0) * given, scalars.select(1, 2), {}},
+        x0.size(1), options_.dtype);
     const at::Tensor error = (networks_.predict(noisy, t, conditioning, options_.dtype) - target)
                                  .square()
                                  .mean({1, 2, 3, 4});
@@ -194,15 +156,14 @@ class AnimateTrainer {
 
   AnimateTraining options_;
   std::function<void(const std::string&)> print_;
-  ClipSampler sampler_;
-  at::Tensor prompts_;
-  LatentCache cache_;
+  TrainingClips clips_;
   FlatParameters parameters_;
   FlatAdamW optimiser_;
   MapSource leaves_;
   AnimateNetworks networks_;
   weights::ParameterMap average_;
   TrainStep step_;
+  HeldOutClips held_out_;
   AnimateValidation validation_;
 };
 

@@ -103,8 +103,8 @@ class AutoencoderTrainer {
       }
     };
     callbacks.validate = [this](int64_t) { return validate(); };
-    const LoopOutcome outcome = run_training(step_, optimiser_, parameters_, options_.loop,
-                                             callbacks, options_.batch, progress, cancel);
+    const LoopOutcome outcome = run_training(step_, parameters_, options_.loop, callbacks,
+                                             options_.batch, progress, cancel);
     save();
     return outcome;
   }

@@ -1,5 +1,5 @@
-// Clips made from still pictures: sway, lean, shift, squash and stretch, pulse. They teach that moving a
-// thing means copying it, on far more things than there are real animations of.
+// Clips made from still pictures: sway, lean, shift, squash and stretch, pulse. They teach that
+// moving a thing means copying it, on far more things than there are real animations of.
 #pragma once
 
 #include <ATen/core/Tensor.h>

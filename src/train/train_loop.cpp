@@ -24,20 +24,20 @@ double seconds_since(Clock::time_point start) {
 
 std::string state_path(const LoopOptions& options) { return options.folder + "/state.safetensors"; }
 
-void save_state(const FlatAdamW& optimiser, const LoopOptions& options, int64_t step) {
+void save_state(const TrainStep& train_step, const LoopOptions& options, int64_t step) {
   weights::ParameterMap tensors;
-  for (const auto& [name, tensor] : optimiser.state()) tensors[name] = tensor;
+  for (const auto& [name, tensor] : train_step.state()) tensors[name] = tensor;
   const auto status =
       weights::save_tensors(state_path(options), tensors, {{"step", std::to_string(step)}});
   if (!status.ok()) throw base::Error(status);
 }
 
 // The step the saved state belongs to; 0 when there is none.
-int64_t restore_state(FlatAdamW& optimiser, FlatParameters& parameters,
+int64_t restore_state(const TrainStep& train_step, FlatParameters& parameters,
                       const LoopOptions& options) {
   if (!std::filesystem::exists(state_path(options))) return 0;
   const auto file = weights::SafetensorsFile::open(state_path(options)).value_or_throw();
-  for (auto& [name, tensor] : optimiser.state()) {
+  for (auto& [name, tensor] : train_step.state()) {
     const auto* entry = file.find(name);
     if (entry == nullptr) throw base::Error(base::data_loss(file.path() + ": no " + name));
     const at::Tensor saved = weights::tensor_of(file, *entry);
@@ -107,13 +107,13 @@ double learning_rate_at(const LoopOptions& options, int64_t step) {
   return options.learning_rate * warm_up * std::max(0.01, cosine);
 }
 
-LoopOutcome run_training(TrainStep& train_step, FlatAdamW& optimiser, FlatParameters& parameters,
+LoopOutcome run_training(TrainStep& train_step, FlatParameters& parameters,
                          const LoopOptions& options, const LoopCallbacks& callbacks,
                          int64_t samples_per_step, const base::ProgressSink& progress,
                          const base::CancelToken& cancel) {
   std::filesystem::create_directories(options.folder);
   const auto start = Clock::now();
-  int64_t step = restore_state(optimiser, parameters, options);
+  int64_t step = restore_state(train_step, parameters, options);
   if (step > 0) callbacks.print(fmt::format("resuming at step {}", step));
   Reporter reporter(options, callbacks, samples_per_step);
   reporter.start_interval(step);
@@ -138,9 +138,9 @@ LoopOutcome run_training(TrainStep& train_step, FlatAdamW& optimiser, FlatParame
                       validates ? callbacks.validate(step) : std::map<std::string, double>{});
       reporter.start_interval(step);
     }
-    if (!last && step % options.save_every == 0) save_state(optimiser, options, step);
+    if (!last && step % options.save_every == 0) save_state(train_step, options, step);
   }
-  save_state(optimiser, options, step);
+  save_state(train_step, options, step);
   draw_loss_curve(options.folder + "/log.jsonl", options.folder + "/loss.png");
   cancel.check();
   return {step, step >= options.steps};

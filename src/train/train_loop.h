@@ -48,10 +48,9 @@ struct LoopOutcome {
 };
 
 // Throws base::Error(kCancelled) after saving when cancelled.
-LoopOutcome run_training(TrainStep& step, FlatAdamW& optimiser, FlatParameters& parameters,
-                         const LoopOptions& options, const LoopCallbacks& callbacks,
-                         int64_t samples_per_step, const base::ProgressSink& progress,
-                         const base::CancelToken& cancel);
+LoopOutcome run_training(TrainStep& step, FlatParameters& parameters, const LoopOptions& options,
+                         const LoopCallbacks& callbacks, int64_t samples_per_step,
+                         const base::ProgressSink& progress, const base::CancelToken& cancel);
 
 // The schedule, for tests and plots.
 double learning_rate_at(const LoopOptions& options, int64_t step);

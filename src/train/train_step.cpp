@@ -8,8 +8,11 @@
 namespace zoetrope::train {
 
 TrainStep::TrainStep(FlatParameters& parameters, FlatAdamW& optimiser, LossFunction loss,
-                     int64_t indices, int64_t scalars)
-    : parameters_(parameters), optimiser_(optimiser), loss_(std::move(loss)) {
+                     int64_t indices, int64_t scalars, std::map<std::string, at::Tensor> memory)
+    : parameters_(parameters),
+      optimiser_(optimiser),
+      loss_(std::move(loss)),
+      memory_(std::move(memory)) {
   const auto device = parameters.masters().device();
   const auto floats = at::TensorOptions(at::kFloat).device(device);
   const auto integers = at::TensorOptions(at::kLong).device(device);
@@ -56,10 +59,16 @@ void TrainStep::capture() {
   at::globalContext().setSDPUseCuDNN(false);
   // Warm-up steps really train: put everything back as it was.
   std::map<std::string, at::Tensor> saved;
-  for (const auto& [name, tensor] : optimiser_.state()) saved[name] = tensor.clone();
+  for (const auto& [name, tensor] : state()) saved[name] = tensor.clone();
   graph_ = tensor::CapturedGraph::capture([this] { body(); });
-  for (auto& [name, tensor] : optimiser_.state()) tensor.copy_(saved.at(name));
+  for (auto& [name, tensor] : state()) tensor.copy_(saved.at(name));
   parameters_.refresh_leaves();
+}
+
+std::map<std::string, at::Tensor> TrainStep::state() const {
+  auto all = optimiser_.state();
+  all.insert(memory_.begin(), memory_.end());
+  return all;
 }
 
 std::vector<double> TrainStep::figures() const {

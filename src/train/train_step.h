@@ -6,7 +6,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <functional>
+#include <map>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "tensor/graph_capture.h"
@@ -28,9 +30,10 @@ class TrainStep {
   // Returns the loss to differentiate first, then any figures to report; all [] fp32.
   using LossFunction = std::function<std::vector<at::Tensor>(const StepInputs&)>;
 
-  // `indices` and `scalars`: how many of each the loss reads.
+  // `indices` and `scalars`: how many of each the loss reads. `memory`: tensors, by name, that the
+  // loss writes in place for steps to come.
   TrainStep(FlatParameters& parameters, FlatAdamW& optimiser, LossFunction loss, int64_t indices,
-            int64_t scalars);
+            int64_t scalars, std::map<std::string, at::Tensor> memory = {});
 
   struct Draw {
     double learning_rate = 0.0;
@@ -43,6 +46,9 @@ class TrainStep {
   // Runs one step. On a GPU the first call captures the graph, which trains nothing extra.
   void run(const Draw& draw);
 
+  // All tensors that make a run resumable: the optimiser's and the loss's own; restored in place.
+  std::map<std::string, at::Tensor> state() const;
+
   // Figures of the last step, then the gradient norm; reading them waits for the device.
   std::vector<double> figures() const;
 
@@ -53,6 +59,7 @@ class TrainStep {
   FlatParameters& parameters_;
   FlatAdamW& optimiser_;
   LossFunction loss_;
+  std::map<std::string, at::Tensor> memory_;
   StepInputs inputs_;
   at::Tensor figures_;  // [k] fp32
   std::optional<tensor::CapturedGraph> graph_;

@@ -46,22 +46,43 @@ size_t sequence_length(std::string_view text) {
   return length;
 }
 
-base::Status check_tier(Tier tier, int steps, const ModelDefaults& defaults) {
+base::Status check_tier(Tier tier, const ResolvedRequest& request, const ModelDefaults& defaults) {
   if (tier == Tier::kLossless) return {};
-  if (defaults.distilled) {
+  if (request.quality == Quality::kFast) {
     return base::invalid_argument(
-        "tier: a distilled model has too few steps to leave blocks out of any: take lossless");
+        "tier: a distilled student has too few steps to leave blocks out of any; quality 'best' "
+        "has enough");
   }
   if (defaults.block_cache_steps == 0) {
     return base::invalid_argument(
         "tier: balanced needs block caching, which was not measured for this model (see `zoetrope "
         "bench blocks`)");
   }
-  if (steps != defaults.block_cache_steps) {
+  if (request.steps != defaults.block_cache_steps) {
     return base::invalid_argument(fmt::format("tier: balanced is made for {} steps, not for {}",
-                                              defaults.block_cache_steps, steps));
+                                              defaults.block_cache_steps, request.steps));
   }
   return {};
+}
+
+// A student knows the steps and scales it was trained on, and no others.
+base::Status check_student(const ResolvedRequest& request, const StudentLimits& limits) {
+  if (request.steps != limits.steps) {
+    return base::invalid_argument(
+        fmt::format("steps: the distilled student takes {} steps, not {}; quality 'best' takes any",
+                    limits.steps, request.steps));
+  }
+  const auto check_scale = [](const char* field, double value, double least, double most) {
+    if (value >= least && value <= most) return base::Status();
+    return base::invalid_argument(
+        fmt::format("{}: the distilled student was trained for {} to {}, not {}; quality 'best' "
+                    "takes any",
+                    field, least, most, value));
+  };
+  ZT_RETURN_IF_ERROR(check_scale("image_guidance", request.image_guidance,
+                                 limits.least_image_guidance, limits.most_image_guidance));
+  return check_scale("text_guidance", request.text_guidance, limits.least_text_guidance,
+                     limits.most_text_guidance);
 }
 
 }  // namespace
@@ -98,9 +119,14 @@ base::Result<ResolvedRequest> resolve(Request request, const ModelDefaults& defa
 
   ResolvedRequest resolved;
   resolved.seed = request.seed;
+  resolved.quality = request.quality.value_or(defaults.student ? Quality::kFast : Quality::kBest);
+  const bool fast = resolved.quality == Quality::kFast;
+  if (fast && !defaults.student) {
+    return base::invalid_argument("quality: this model has no distilled student for 'fast'");
+  }
   resolved.num_frames = request.num_frames.value_or(defaults.num_frames);
   resolved.fps = request.fps.value_or(defaults.fps);
-  resolved.steps = request.steps.value_or(defaults.steps);
+  resolved.steps = request.steps.value_or(fast ? defaults.student->steps : defaults.steps);
   resolved.image_guidance = request.image_guidance.value_or(defaults.image_guidance);
   resolved.text_guidance = request.text_guidance.value_or(defaults.text_guidance);
   resolved.motion = request.motion.value_or(defaults.motion);
@@ -110,8 +136,9 @@ base::Result<ResolvedRequest> resolve(Request request, const ModelDefaults& defa
   ZT_RETURN_IF_ERROR(check_range("image_guidance", resolved.image_guidance, 0.0, 50.0));
   ZT_RETURN_IF_ERROR(check_range("text_guidance", resolved.text_guidance, 0.0, 50.0));
   ZT_RETURN_IF_ERROR(check_range("motion", resolved.motion, 0.0, 1.0));
+  if (fast) ZT_RETURN_IF_ERROR(check_student(resolved, *defaults.student));
 
-  ZT_RETURN_IF_ERROR(check_tier(request.tier, resolved.steps, defaults));
+  ZT_RETURN_IF_ERROR(check_tier(request.tier, resolved, defaults));
   resolved.tier = request.tier;
 
   const int longer = std::max(defaults.width, defaults.height);

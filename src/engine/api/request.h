@@ -20,6 +20,21 @@ enum class Tier {
   kBalanced,  // block caching, as it was measured for the model (docs/block_caching.md)
 };
 
+// Which of a model's networks makes the clip.
+enum class Quality {
+  kFast,  // the distilled student: few steps, one pass each
+  kBest,  // the teacher: any number of steps, one to three passes each
+};
+
+// What a distilled student can be asked for: what it was trained on.
+struct StudentLimits {
+  int steps = 0;  // no other number
+  double least_image_guidance = 1;
+  double most_image_guidance = 1;
+  double least_text_guidance = 1;
+  double most_text_guidance = 1;
+};
+
 // What a model does when nobody says otherwise, and what it can do at all.
 struct ModelDefaults {
   std::string pipeline;  // "_class_name" of model_index.json
@@ -36,14 +51,15 @@ struct ModelDefaults {
   bool has_motion = false;  // else motion has no meaning
   double motion = 0.7;
   int max_prompt_tokens = 77;
-  bool distilled = false;     // made to take few steps without guidance
   int block_cache_steps = 0;  // the steps that block caching was measured for; 0: it was not
+  std::optional<StudentLimits> student;  // then kFast is the default
 };
 
 struct Request {
   media::Image picture;  // any size and shape
   std::string prompt;    // UTF-8; empty means "whatever the picture suggests"
   uint64_t seed = 0;
+  std::optional<Quality> quality;
   std::optional<int> num_frames;
   std::optional<int> fps;
   std::optional<int> steps;
@@ -65,6 +81,7 @@ struct ResolvedRequest {
   media::Image picture;
   std::string prompt;
   uint64_t seed = 0;
+  Quality quality = Quality::kBest;
   int num_frames = 0;
   int fps = 0;
   int steps = 0;

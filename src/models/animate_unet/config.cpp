@@ -64,6 +64,7 @@ void visit_variants(Config& c, const Visit& visit) {
   visit("image_embeddings", c.image_embeddings);
   visit("image_context_size", c.image_context_size);
   visit("image_context_width", c.image_context_width);
+  visit("guidance_embeds", c.guidance_embeds);
 }
 
 void validate(const AnimateUnetConfig& c, const std::string& source) {

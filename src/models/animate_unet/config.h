@@ -47,6 +47,10 @@ struct AnimateUnetConfig {
   int64_t image_context_size = 32;      // image latents are pooled to this size for context tokens
   int64_t image_context_width = 0;      // of the layers before them: w, then 2 w; 0 = 8 * channels
 
+  // A distilled student's guidance scales, image and text, are inputs: one pass stands for the
+  // guided three. (FLUX.1 calls its single such scale guidance_embeds too.)
+  bool guidance_embeds = false;
+
   // Block types are diffusers' names ("CrossAttnDownBlock3D", ...), the other fields as above.
   // Throws base::Error naming the field.
   static AnimateUnetConfig from_json(const weights::JsonObject& json);

@@ -73,6 +73,13 @@ AnimateUnet::AnimateUnet(const AnimateUnetConfig& config, const Scope& scope)
     transformer_in_.emplace(scope.sub("transformer_in"), config.block_out_channels.front(),
                             nn::HeadLayout{kTransformerInHeads, config.attention_head_dim}, config);
   }
+  if (config.guidance_embeds) {
+    // Starts at zero: a student begins as its teacher.
+    guidance_embedding_.emplace(
+        scope.sub("guidance_embedding", 0), scope.sub("guidance_embedding", 2),
+        2 * config.block_out_channels.front(), config.time_embedding_width(),
+        config.time_embedding_width(), nn::Start::kZero);
+  }
   build_conditioning(scope);
   build_down(scope);
   const int64_t deepest = config.block_out_channels.back();
@@ -231,6 +238,15 @@ std::vector<nn::KeyValue> AnimateUnet::project_context(const at::Tensor& context
   return projected;
 }
 
+at::Tensor AnimateUnet::guidance_embedding(const at::Tensor& guidance, at::ScalarType dtype) const {
+  base::require(guidance.defined(), "this U-Net needs its guidance scales");
+  // Scales of 1 to 10 against embeddings made for timesteps up to 1,000.
+  constexpr double kGuidanceScale = 100.0;
+  const at::Tensor scales = nn::sinusoidal_embedding(guidance.flatten() * kGuidanceScale,
+                                                     config_.block_out_channels.front());
+  return (*guidance_embedding_)(scales.view({guidance.size(0), -1}).to(dtype));
+}
+
 AnimateUnet::Conditioning AnimateUnet::condition(const Inputs& inputs) const {
   Conditioning out;
   out.image_latents = encoded_image_latents(fold(inputs.image_latents, config_.latent_fold));
@@ -239,6 +255,8 @@ AnimateUnet::Conditioning AnimateUnet::condition(const Inputs& inputs) const {
   const at::Tensor given = inputs.fps.ge(0).unsqueeze(1);
   const at::Tensor embedding = fps_embedding_(fps.to(inputs.text.scalar_type()));
   out.embedding = embedding * given.to(embedding.scalar_type());
+  if (guidance_embedding_)
+    out.embedding = out.embedding + guidance_embedding(inputs.guidance, embedding.scalar_type());
   out.attention = project_context(context(inputs));
   return out;
 }

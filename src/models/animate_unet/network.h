@@ -32,12 +32,13 @@ class AnimateUnet {
     at::Tensor image_latents;     // [b, f, h, w, in_channels]: condition of every frame
     at::Tensor image_embeddings;  // [b, cross_attention_dim], only with config.image_embeddings
     at::Tensor fps;               // [b]; a negative value means "not given"
+    at::Tensor guidance;          // [b, 2]: image and text scale, only with config.guidance_embeds
   };
 
   // Everything that stays the same over the denoising steps of a request.
   struct Conditioning {
     at::Tensor image_latents;             // [b, f, h', w', c'] as concatenated to the sample
-    at::Tensor embedding;                 // [b, e]: of fps
+    at::Tensor embedding;                 // [b, e]: of fps and guidance
     std::vector<nn::KeyValue> attention;  // keys and values of each spatial transformer, in order
   };
   Conditioning condition(const Inputs& inputs) const;
@@ -81,6 +82,7 @@ class AnimateUnet {
   void build_down(const weights::Scope& scope);
   void build_up(const weights::Scope& scope);
   void build_conditioning(const weights::Scope& scope);
+  at::Tensor guidance_embedding(const at::Tensor& guidance, at::ScalarType dtype) const;
   at::Tensor image_tokens(const at::Tensor& first_frame) const;       // [b, h, w, c] -> [b, n, ctx]
   at::Tensor encoded_image_latents(const at::Tensor& latents) const;  // [b, f, h, w, c]
 
@@ -88,6 +90,7 @@ class AnimateUnet {
   nn::Conv2d conv_in_;
   std::optional<TemporalTransformer> transformer_in_;
   nn::EmbeddingMlp time_embedding_, fps_embedding_;
+  std::optional<nn::EmbeddingMlp> guidance_embedding_;
 
   // Conditioning on the first picture.
   std::vector<nn::Conv2d> image_context_;            // image_latents_context_embedding

@@ -1,0 +1,120 @@
+// The arithmetic of distillation in fp64, and a tiny distillation on the CPU.
+#include "train/distillation.h"
+
+#include <ATen/ATen.h>
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "base/status.h"
+#include "tensor/noise.h"
+
+namespace zoetrope::train {
+namespace {
+
+constexpr int64_t kStudent = 8, kEach = 4;
+
+at::Tensor random(at::IntArrayRef shape, uint64_t stream) {
+  return tensor::gaussian_noise(shape, 3, stream, 0, at::kCPU).to(at::kDouble);
+}
+
+DistillationGrid grid(double shift = 1.0) {
+  return {kStudent, kEach, diffusion::CosineSchedule(shift), at::TensorOptions(at::kDouble)};
+}
+
+double relative(const at::Tensor& a, const at::Tensor& b) {
+  return ((a - b).norm() / b.norm()).item<double>();
+}
+
+// A clip whose network output is known: all data at one point.
+struct PointTeacher {
+  at::Tensor x0;
+  at::Tensor v(const at::Tensor& z, const Levels& at_level) const {
+    return at_level.alpha * (z - at_level.alpha * x0) / at_level.sigma - at_level.sigma * x0;
+  }
+};
+
+// A smooth nonlinear stand-in for a guided network.
+at::Tensor some_v(const at::Tensor& z, const Levels& level) {
+  return (z * 0.7).tanh() + 0.2 * z * level.alpha - 0.1;
+}
+
+TEST(Distillation, TargetUndoesADdimStep) {
+  for (const double shift : {1.0, 2.5}) {
+    const DistillationGrid g = grid(shift);
+    const at::Tensor segments = at::arange(kStudent);
+    const Levels from = g.at_nodes(segments * kEach), to = g.at_nodes((segments + 1) * kEach);
+    const at::Tensor z = random({kStudent, 2, 3, 3, 4}, 0), v = random({kStudent, 2, 3, 3, 4}, 1);
+    EXPECT_LT(relative(distillation_target(z, ddim_step(z, v, from, to), from, to), v), 1e-13);
+  }
+}
+
+TEST(Distillation, AStudentThatHitsItsTargetsRetracesTheTeacher) {
+  const DistillationGrid g = grid();
+  at::Tensor teacher = random({1, 2, 3, 3, 4}, 0), student = teacher;
+  for (int64_t segment = 0; segment < kStudent; ++segment) {
+    const auto at_node = [&](int64_t i) { return g.at_nodes(at::full({1}, i, at::kLong)); };
+    for (int64_t j = segment * kEach; j < (segment + 1) * kEach; ++j) {
+      teacher = ddim_step(teacher, some_v(teacher, at_node(j)), at_node(j), at_node(j + 1));
+    }
+    const Levels from = at_node(segment * kEach), to = at_node((segment + 1) * kEach);
+    student = ddim_step(student, distillation_target(student, teacher, from, to), from, to);
+    EXPECT_LT(relative(student, teacher), 1e-12) << segment;
+  }
+}
+
+TEST(Distillation, OneStepFromNoiseToThePointTheDataAreAt) {
+  const DistillationGrid g = grid();
+  const PointTeacher teacher{random({1, 2, 3, 3, 4}, 5)};
+  at::Tensor z = random({1, 2, 3, 3, 4}, 6);
+  for (int64_t i = 0; i < kStudent * kEach; ++i) {
+    const Levels from = g.at_nodes(at::full({1}, i, at::kLong));
+    z = ddim_step(z, teacher.v(z, from), from, g.at_nodes(at::full({1}, i + 1, at::kLong)));
+  }
+  EXPECT_LT(relative(z, teacher.x0), 1e-12);
+}
+
+TEST(Distillation, TargetAtPureNoiseIsMinusX0) {
+  const DistillationGrid g = grid();
+  const at::Tensor first = at::zeros({1}, at::kLong);
+  const Levels from = g.at_nodes(first), to = g.at_nodes(first + kEach);
+  EXPECT_EQ(from.alpha.item<double>(), 0.0);
+  const at::Tensor z = random({1, 1, 2, 2, 4}, 0), x0 = random({1, 1, 2, 2, 4}, 1);
+  const at::Tensor target = distillation_target(z, to.alpha * x0 + to.sigma * z, from, to);
+  EXPECT_LT(relative(target, -x0), 1e-13);
+}
+
+// d loss / d v of the distillation loss, by autograd and by central differences in fp64.
+TEST(Distillation, GradientOfTheLossByFiniteDifferences) {
+  const DistillationGrid g = grid();
+  const at::Tensor node = at::tensor({2 * kEach}, at::kLong);
+  const Levels from = g.at_nodes(node), to = g.at_nodes(node + kEach);
+  const at::Tensor z = random({1, 1, 2, 2, 2}, 0);
+  const at::Tensor reached = random({1, 1, 2, 2, 2}, 1).requires_grad_(true);
+  const auto loss = [&](const at::Tensor& r) {
+    return (some_v(z, from) - distillation_target(z, r, from, to)).square().mean();
+  };
+  const at::Tensor gradient = torch::autograd::grad({loss(reached)}, {reached})[0].flatten();
+  constexpr double kStep = 1e-5;
+  for (int64_t i = 0; i < gradient.numel(); ++i) {
+    at::Tensor up = reached.detach().clone(), down = up.clone();
+    up.view(-1)[i] += kStep;
+    down.view(-1)[i] -= kStep;
+    const double slope = (loss(up) - loss(down)).item<double>() / (2 * kStep);
+    EXPECT_NEAR(gradient[i].item<double>(), slope, 1e-6 * std::max(1.0, std::abs(slope)));
+  }
+}
+
+TEST(Distillation, GridOfTheStudentIsEveryFourthNode) {
+  const DistillationGrid g = grid(1.7);
+  const at::Tensor steps = at::arange(kStudent + 1);
+  EXPECT_TRUE(at::equal(g.of_student().at_nodes(steps).t, g.at_nodes(steps * kEach).t));
+  EXPECT_EQ(g.of_student().teacher_steps_each(), 1);
+}
+
+TEST(Distillation, AGridNeedsSteps) {
+  EXPECT_THROW(DistillationGrid(0, 4, diffusion::CosineSchedule(), at::kDouble), base::Error);
+  EXPECT_THROW(DistillationGrid(8, 0, diffusion::CosineSchedule(), at::kDouble), base::Error);
+}
+
+}  // namespace
+}  // namespace zoetrope::train
