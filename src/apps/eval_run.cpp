@@ -33,9 +33,9 @@ struct Flags {
 constexpr const char* kFooter = R"(
 Every real clip of DATA gives one picture (its first frame) and one prompt (its
 caption); every configuration makes a clip of them with every seed. A
-configuration is NAME:key=value,key=value with the keys model (a folder), steps,
-motion, text-guidance and image-guidance; what is left out is the model's
-default. The clips are then compared with those of the reference at the same
+configuration is NAME:key=value,key=value with the keys model (a folder),
+quality, steps, motion, text-guidance and image-guidance; what is left out is
+the model's default. The clips are then compared with those of the reference at the same
 seed, and with the real ones. docs/evaluation.md defines the figures.
 
 DATA is what `zoetrope train prepare` wrote, of which the held-out clips count
@@ -49,8 +49,8 @@ Examples:
   zoetrope eval run examples/stickers -o report --limit 8 \
       -c fine:steps=32 -c coarse:steps=8
   zoetrope eval run run/data -o report --reference teacher32 --seed 0 1 \
-      -c teacher32:model=models/teacher,steps=32 \
-      -c teacher8:model=models/teacher,steps=8 -c student
+      -c teacher32:quality=best,steps=32 -c teacher8:quality=best,steps=8 \
+      -c student:quality=fast
 
 Exit status: 0 fine, 1 failed, 2 wrong usage, 130 interrupted.)";
 

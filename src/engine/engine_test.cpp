@@ -131,6 +131,41 @@ TEST_F(EngineTest, RequestsAtTheSameTimeGiveTheBytesOfRequestsAlone) {
   EXPECT_NE(alone[0], alone[1]);
 }
 
+TEST_F(EngineTest, AStudentIsTheDefaultAndKeepsToWhatItLearnt) {
+  const auto frames = [](Engine& engine, const Request& request) {
+    const ClipResult clip = engine.generate(request, {}).value_or_throw();
+    std::vector<uint8_t> bytes;
+    for (const media::Image& frame : clip.frames) {
+      bytes.insert(bytes.end(), frame.rgb.begin(), frame.rgb.end());
+    }
+    return std::pair(clip.steps, bytes);
+  };
+  const auto teacher_alone = frames(*open(), request());
+  Request wish = request();
+  wish.quality = Quality::kFast;
+  EXPECT_THAT(open()->generate(wish, {}).status().message(), StartsWith("quality:"));
+
+  test_support::add_random_student(folder_.path());
+  const auto engine = open();
+  wish.quality = Quality::kBest;
+  EXPECT_EQ(frames(*engine, wish), teacher_alone);
+  wish.quality.reset();
+  const auto fast = frames(*engine, wish);
+  EXPECT_EQ(fast.first, test_support::kRandomStudentSteps);
+  EXPECT_NE(fast.second, teacher_alone.second);
+  wish.text_guidance = 4.5;  // an input of the student's network
+  EXPECT_NE(frames(*engine, wish).second, fast.second);
+
+  wish.text_guidance = 5.5;
+  EXPECT_THAT(engine->generate(wish, {}).status().message(), StartsWith("text_guidance:"));
+  wish = request();
+  wish.image_guidance = 0.5;
+  EXPECT_THAT(engine->generate(wish, {}).status().message(), StartsWith("image_guidance:"));
+  wish = request();
+  wish.steps = test_support::kRandomStudentSteps + 1;
+  EXPECT_THAT(engine->generate(wish, {}).status().message(), StartsWith("steps:"));
+}
+
 TEST_F(EngineTest, ACancelEndsOneRequestOnly) {
   const auto engine = open();
   Request endless = request();
@@ -198,7 +233,8 @@ TEST(MemoryPlanTest, PredictedActivationsBoundTheMeasuredOnes) {
         {at::randn({shape.branches, 12, components.teacher.unet.config().cross_attention_dim}),
          sample,
          {},
-         at::full({shape.branches}, 70.0)});
+         at::full({shape.branches}, 70.0),
+         {}});
     const at::Tensor timestep = at::full({shape.branches}, 500.0);
     const tensor::AllocationPeak peak;
     (void)components.teacher.unet.forward(sample, timestep, conditioning);

@@ -33,12 +33,17 @@ Status set_key(Configuration& c, std::string_view key, std::string_view value) {
     c.model = value;
     return {};
   }
+  if (key == "quality") {
+    if (value != "fast" && value != "best") return base::invalid_argument("is fast or best");
+    c.quality = value == "fast" ? engine::Quality::kFast : engine::Quality::kBest;
+    return {};
+  }
   if (key == "steps") return parse_number(value, c.steps);
   if (key == "motion") return parse_number(value, c.motion);
   if (key == "text-guidance") return parse_number(value, c.text_guidance);
   if (key == "image-guidance") return parse_number(value, c.image_guidance);
   return base::invalid_argument(
-      "no such key; there are model, steps, motion, text-guidance, image-guidance");
+      "no such key; there are model, quality, steps, motion, text-guidance, image-guidance");
 }
 
 Status check_name(std::string_view name) {
@@ -57,6 +62,7 @@ Status check_name(std::string_view name) {
 }  // namespace
 
 void Configuration::apply(engine::Request& request) const {
+  request.quality = quality;
   request.steps = steps;
   request.image_guidance = image_guidance;
   request.text_guidance = text_guidance;
@@ -107,6 +113,7 @@ base::Result<std::vector<Configuration>> parse_configurations(
 
 nlohmann::json describe(const Configuration& c) {
   nlohmann::json json = {{"model", c.model.string()}};
+  if (c.quality) json["quality"] = *c.quality == engine::Quality::kFast ? "fast" : "best";
   if (c.steps) json["steps"] = *c.steps;
   if (c.image_guidance) json["image_guidance"] = *c.image_guidance;
   if (c.text_guidance) json["text_guidance"] = *c.text_guidance;

@@ -21,16 +21,18 @@ inline constexpr const char* kStill = "still";
 
 struct Configuration {
   std::string name;
-  std::filesystem::path model;  // empty: the bundled one
-  std::optional<int> steps;     // what is empty here is the model's default
+  std::filesystem::path model;             // empty: the bundled one
+  std::optional<engine::Quality> quality;  // what is empty here is the model's default
+  std::optional<int> steps;
   std::optional<double> image_guidance, text_guidance, motion;
 
   // Into the fields of a request.
   void apply(engine::Request& request) const;
 };
 
-// "NAME" or "NAME:key=value,key=value", keys as in `animate`: model, steps, motion, text-guidance,
-// image-guidance. kInvalidArgument, one line that names the configuration and the key.
+// "NAME" or "NAME:key=value,key=value", keys as in `animate`: model, quality, steps, motion,
+// text-guidance, image-guidance. kInvalidArgument, one line that names the configuration and the
+// key.
 base::Result<Configuration> parse_configuration(std::string_view text);
 
 // All of them; also refuses two of one name, and none.

@@ -5,8 +5,17 @@
 #include <gtest/gtest.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include <filesystem>
+
 #include "base/status.h"
+#include "support/random_model.h"
+#include "support/temporary_folder.h"
 #include "tensor/noise.h"
+#include "train/distill_trainer.h"
+#include "weights/checkpoint.h"
+#include "weights/json_config.h"
+#include "weights/json_lines.h"
+#include "weights/tensor_io.h"
 
 namespace zoetrope::train {
 namespace {
@@ -114,6 +123,120 @@ TEST(Distillation, GridOfTheStudentIsEveryFourthNode) {
 TEST(Distillation, AGridNeedsSteps) {
   EXPECT_THROW(DistillationGrid(0, 4, diffusion::CosineSchedule(), at::kDouble), base::Error);
   EXPECT_THROW(DistillationGrid(8, 0, diffusion::CosineSchedule(), at::kDouble), base::Error);
+}
+
+// -- Whole distillations of a tiny random teacher
+// --------------------------------------------------
+
+class DistillTrainingSlow : public testing::Test {
+ protected:
+  static constexpr int64_t kFrames = test_support::kRandomModelFrames;
+  static constexpr int64_t kSide = test_support::kRandomModelSize;
+
+  DistillTrainingSlow() {
+    test_support::write_random_model(teacher_.path());
+    data_.clips = at::randint(0, 256, {3, kFrames, kSide, kSide, 3}, at::kByte);
+    data_.stills = data_.clips.select(1, 0).clone();
+    data_.prompts = at::randint(2, 30, {3, 2, 12}, at::kLong);
+    data_.still_prompts = data_.prompts;
+    data_.empty_prompt = at::zeros({12}, at::kLong);
+    data_.concept_of = {0, 1, 2};
+    data_.train_clips = {0, 1};
+    data_.held_out_clips = {2};
+    data_.captions = {"a", "b", "c"};
+  }
+
+  Distillation options(const std::filesystem::path& folder, int64_t steps) const {
+    Distillation o;
+    o.loop.folder = folder;
+    o.loop.steps = steps;
+    o.loop.report_every = 1;
+    o.loop.validate_every = 1000;
+    o.loop.warm_up_steps = 1;
+    o.teacher = teacher_.path();
+    o.student_steps = 2;
+    o.teacher_steps = 4;
+    o.batch = 2;
+    o.own_trajectory = 0.5;
+    o.still_share = 0;
+    o.cache.versions = 1;
+    return o;
+  }
+
+  void run(const Distillation& o) const {
+    distill(o, data_, [](const std::string&) {}, {}, {});
+  }
+
+  test_support::TemporaryFolder teacher_;
+  TrainingData data_;
+};
+
+TEST_F(DistillTrainingSlow, ResumedEqualsUninterruptedBitForBit) {
+  const test_support::TemporaryFolder whole, parts;
+  run(options(whole.path(), 5));
+  const base::CancelToken cancel;
+  const base::ProgressSink stop_at_three = [&](const base::Progress& p) {
+    if (p.step == 3) cancel.cancel();
+  };
+  EXPECT_THROW(
+      distill(
+          options(parts.path(), 5), data_, [](const std::string&) {}, stop_at_three, cancel),
+      base::Error);
+  run(options(parts.path(), 5));
+  const auto a = weights::load_tensors(whole.path() / "state.safetensors").value_or_throw();
+  const auto b = weights::load_tensors(parts.path() / "state.safetensors").value_or_throw();
+  EXPECT_TRUE(a.contains("own_states"));
+  for (const auto& [name, value] : a) EXPECT_TRUE(at::equal(value, b.at(name))) << name;
+}
+
+TEST_F(DistillTrainingSlow, TheLossFallsAndTheStudentComesNearerThanItsTeacherInAsFewSteps) {
+  const test_support::TemporaryFolder folder;
+  Distillation o = options(folder.path(), 150);
+  o.loop.learning_rate = 2e-3;
+  o.loop.validate_every = 150;
+  o.batch = 4;
+  o.own_trajectory = 0;
+  run(o);
+  const auto lines = weights::read_json_lines(folder.path() / "log.jsonl").value_or_throw();
+  double first = 0, last = 0;
+  for (size_t i = 0; i < 10; ++i) {
+    first += lines[i].require<double>("loss");
+    last += lines[lines.size() - 1 - i].require<double>("loss");
+  }
+  EXPECT_LT(last, 0.5 * first);
+  EXPECT_LT(lines.back().require<double>("student_distance"),
+            lines.back().require<double>("teacher_distance"));
+
+  const auto config =
+      weights::JsonObject::read(folder.path() / "student" / "config.json").value_or_throw();
+  EXPECT_TRUE(config.require<bool>("guidance_embeds"));
+  EXPECT_EQ(config.require<weights::JsonObject>("distillation").require<int>("num_inference_steps"),
+            2);
+  weights::CheckpointSource source(
+      weights::Checkpoint::open(folder.path() / "student").value_or_throw());
+  (void)models::AnimateUnet(models::AnimateUnetConfig::from_json(config), weights::Scope(source));
+  EXPECT_TRUE(source.expect_all_used().ok());
+}
+
+TEST_F(DistillTrainingSlow, FixedScalesNeedNoEmbedding) {
+  const test_support::TemporaryFolder folder;
+  Distillation o = options(folder.path(), 1);
+  o.image_guidance = {1.5, 1.5};
+  o.text_guidance = {3.0, 3.0};
+  run(o);
+  const auto config =
+      weights::JsonObject::read(folder.path() / "student" / "config.json").value_or_throw();
+  EXPECT_FALSE(config.require<bool>("guidance_embeds"));
+}
+
+TEST_F(DistillTrainingSlow, RefusesWhatCannotBe) {
+  const test_support::TemporaryFolder folder;
+  Distillation o = options(folder.path(), 1);
+  o.teacher_steps = 5;
+  EXPECT_THROW(run(o), base::Error);
+  o = options(folder.path(), 1);
+  o.image_guidance = {2.0, 1.0};
+  EXPECT_THROW(run(o), base::Error);
 }
 
 }  // namespace

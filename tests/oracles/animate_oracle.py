@@ -244,6 +244,10 @@ class AnimateUNet(nn.Module):
             {"linear_1": nn.Linear(widths[0], embed), "linear_2": nn.Linear(embed, embed)}
         )
         self.fps_embedding = nn.Sequential(nn.Linear(widths[0], embed), nn.SiLU(), nn.Linear(embed, embed))
+        if c.get("guidance_embeds", False):
+            self.guidance_embedding = nn.Sequential(
+                nn.Linear(2 * widths[0], embed), nn.SiLU(), nn.Linear(embed, embed)
+            )
         self.image_latents_context_embedding = ImageTokens(c, channels)
 
         self.down_blocks, self.up_blocks = nn.ModuleList(), nn.ModuleList()
@@ -266,12 +270,19 @@ class AnimateUNet(nn.Module):
         self.conv_norm_out = nn.GroupNorm(c["norm_num_groups"], widths[0], eps=1e-5)
         self.conv_out = nn.Conv2d(widths[0], c["out_channels"] * self.fold**2, 3, padding=1)
 
-    def condition(self, text, image_latents, fps):
-        """What stays the same over the steps. text [b, n, c], image_latents [b, f, c, h, w], fps [b]."""
+    def condition(self, text, image_latents, fps, guidance=None):
+        """What stays the same over the steps. text [b, n, c], image_latents [b, f, c, h, w], fps [b].
+
+        A student takes guidance [b, 2], the image and the text scale, in units of 1/100.
+        """
         latents = F.pixel_unshuffle(image_latents, self.fold)
         context = torch.cat([text, self.image_latents_context_embedding(latents[:, 0])], 1)
         waves = sinusoidal(fps.clamp(min=0), self.conv_in.out_channels).to(text.dtype)
-        return latents, context, self.fps_embedding(waves) * (fps >= 0)[:, None].to(text.dtype)
+        embedding = self.fps_embedding(waves) * (fps >= 0)[:, None].to(text.dtype)
+        if guidance is not None:
+            scales = [sinusoidal(100 * guidance[:, i], self.conv_in.out_channels) for i in range(2)]
+            embedding = embedding + self.guidance_embedding(torch.cat(scales, 1).to(text.dtype))
+        return latents, context, embedding
 
     def forward(self, sample, timestep, condition):
         """sample [b, f, c, h, w], timestep [b] -> [b, f, c, h, w]"""

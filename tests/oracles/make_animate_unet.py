@@ -39,8 +39,8 @@ def run_diffusers(model, sample, image_latents, text, image_embeddings, timestep
     return {"prediction": out.permute(0, 2, 3, 4, 1)}
 
 
-def run_oracle(model, sample, image_latents, text, image_embeddings, timestep, fps):
-    out = model(sample, timestep, model.condition(text, image_latents, fps))
+def run_oracle(model, sample, image_latents, text, image_embeddings, timestep, fps, guidance=None):
+    out = model(sample, timestep, model.condition(text, image_latents, fps, guidance))
     return {"prediction": out.permute(0, 1, 3, 4, 2)}
 
 
@@ -95,28 +95,32 @@ BUNDLED = VARIANT | {
 }
 
 
-def make_bundled(folder):
-    model = randomise(AnimateUNet(BUNDLED), seed=3)
+def make_bundled(folder, config):
+    model = randomise(AnimateUNet(config), seed=3)
     cases = {}
     for prefix, (batch, frames) in {"still": (1, 1), "clip": (3, 5)}.items():
         # A negative value in the fps slot means that it is not given.
         timesteps, fps = [999, 1, 250][:batch], [0, -1, 70][:batch]
         given = inputs(4, batch, frames, (16, 16), 2, 12, timesteps, fps)
+        if config.get("guidance_embeds", False):
+            given["guidance"] = torch.tensor([[1.5, 3.0], [1.0, 5.0], [2.25, 1.125]][:batch])
         cases |= case(model, run_oracle, prefix, given)
     folder.mkdir(parents=True)
     weights = {name: value.to(torch.bfloat16).contiguous() for name, value in model.state_dict().items()}
     safetensors.torch.save_file(weights, folder / "diffusion_pytorch_model.safetensors")
     safetensors.torch.save_file(cases, folder / "case.safetensors")
-    (folder / "config.json").write_text(json.dumps(BUNDLED, indent=2) + "\n")
+    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
 
 
-def make_shipped(folder):
+def make_shipped(folder, component):
     """The bundled model itself; its weights stay where they are."""
-    source = pathlib.Path(__file__).parents[2] / "models/animate/unet"
+    source = pathlib.Path(__file__).parents[2] / "models/animate" / component
     model = AnimateUNet(json.loads((source / "config.json").read_text())).eval()
     weights = safetensors.torch.load_file(source / "diffusion_pytorch_model.safetensors")
     model.load_state_dict({name: value.float() for name, value in weights.items()})
     given = inputs(5, 1, 4, (32, 32), 4, 160, [700], [70])
+    if component == "student":
+        given["guidance"] = torch.tensor([[1.5, 3.0]])
     folder.mkdir(parents=True)
     safetensors.torch.save_file(case(model, run_oracle, "clip", given), folder / "case.safetensors")
 
@@ -142,8 +146,10 @@ def make(folder):
         ),
         {"clip": (2, 3, (13, 10))},
     )
-    make_bundled(folder / "bundled")
-    make_shipped(folder / "shipped")
+    make_bundled(folder / "bundled", BUNDLED)
+    make_bundled(folder / "distilled", BUNDLED | {"guidance_embeds": True})
+    make_shipped(folder / "shipped", "unet")
+    make_shipped(folder / "shipped_student", "student")
 
 
 if __name__ == "__main__":

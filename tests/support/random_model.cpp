@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -110,7 +111,7 @@ void write_vae(const fs::path& folder, const Shape& shape, uint64_t seed) {
   write_component(folder, "diffusion_pytorch_model.safetensors", config.to_json(), source);
 }
 
-void write_unet(const fs::path& folder, const Shape& shape, uint64_t seed) {
+models::AnimateUnetConfig unet_config(const Shape& shape) {
   models::AnimateUnetConfig config;
   config.block_out_channels = shape.unet_widths;
   config.down_block_has_attention = {true, true};
@@ -132,9 +133,15 @@ void write_unet(const fs::path& folder, const Shape& shape, uint64_t seed) {
   config.image_latents_encoder = false;
   config.image_embeddings = false;
   config.image_context_size = config.position_size;
+  return config;
+}
+
+void write_unet(const fs::path& folder, const models::AnimateUnetConfig& config, json stored,
+                uint64_t seed) {
   LivelySource source(seed);
   (void)models::AnimateUnet(config, Scope(source));
-  write_component(folder, "diffusion_pytorch_model.safetensors", config.to_json(), source);
+  stored.update(config.to_json());
+  write_component(folder, "diffusion_pytorch_model.safetensors", stored, source);
 }
 
 }  // namespace
@@ -144,7 +151,7 @@ void write_random_model(const fs::path& folder, ModelSize size, uint64_t seed) {
   const int64_t vocabulary = write_tokenizer(folder / "tokenizer", shape.tokens);
   write_text_encoder(folder / "text_encoder", shape, vocabulary, seed);
   write_vae(folder / "vae", shape, seed + 1);
-  write_unet(folder / "unet", shape, seed + 2);
+  write_unet(folder / "unet", unet_config(shape), json::object(), seed + 2);
   write_json(folder / "scheduler" / "scheduler_config.json",
              {{"_class_name", "DPMSolverMultistepScheduler"},
               {"beta_schedule", "continuous_cosine"},
@@ -158,6 +165,23 @@ void write_random_model(const fs::path& folder, ModelSize size, uint64_t seed) {
                                            {"text_guidance_scale", 3.0},
                                            {"motion", 0.7},
                                            {"sample_size", {shape.pixels, shape.pixels}}});
+}
+
+void add_random_student(const fs::path& folder) {
+  auto config = unet_config(kTinyShape);
+  config.guidance_embeds = true;
+  const json limits = {{"num_inference_steps", kRandomStudentSteps},
+                       {"image_guidance_scale", {1.0, 2.5}},
+                       {"text_guidance_scale", {1.0, 5.0}}};
+  write_unet(folder / "student", config, {{"distillation", limits}}, 7);
+  write_json(folder / "student" / "scheduler_config.json", {{"_class_name", "DDIMScheduler"},
+                                                            {"beta_schedule", "continuous_cosine"},
+                                                            {"clip_sample", false},
+                                                            {"prediction_type", "v_prediction"}});
+  std::ifstream file(folder / "model_index.json");
+  json index = json::parse(file);
+  index["student"] = {"zoetrope", "AnimateUnet"};
+  write_json(folder / "model_index.json", index);
 }
 
 }  // namespace zoetrope::test_support

@@ -20,4 +20,9 @@ enum class ModelSize {
 void write_random_model(const std::filesystem::path& folder, ModelSize size = ModelSize::kTiny,
                         uint64_t seed = 1);
 
+// Gives a tiny random model a student of this many steps, with image guidance 1 to 2.5 and text
+// guidance 1 to 5.
+inline constexpr int kRandomStudentSteps = 2;
+void add_random_student(const std::filesystem::path& folder);
+
 }  // namespace zoetrope::test_support

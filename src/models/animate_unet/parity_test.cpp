@@ -30,10 +30,12 @@ TEST_P(AnimateUnetParity, EqualsTheOracle) {
   const c10::InferenceMode inference;
   const std::string prefix = std::string(reference.inputs) + ".";
   const auto input = [&](const char* name) { return fixture[prefix + name].to(dtype); };
-  const auto conditioning = unet.condition({.text = input("text"),
-                                            .image_latents = input("image_latents"),
-                                            .image_embeddings = input("image_embeddings"),
-                                            .fps = fixture[prefix + "fps"]});
+  const auto conditioning = unet.condition(
+      {.text = input("text"),
+       .image_latents = input("image_latents"),
+       .image_embeddings = input("image_embeddings"),
+       .fps = fixture[prefix + "fps"],
+       .guidance = unet.config().guidance_embeds ? fixture[prefix + "guidance"] : at::Tensor()});
   const at::Tensor prediction =
       unet.forward(input("sample"), fixture[prefix + "timestep"], conditioning);
   EXPECT_EQ(prediction.scalar_type(), dtype);
@@ -47,8 +49,9 @@ std::string case_name(const testing::TestParamInfo<Case>& info) {
 
 const auto kReferences = testing::Values(
     Reference{"shallow", "still"}, Reference{"shallow", "clip"}, Reference{"deep", "clip"},
-    Reference{"bundled", "still"}, Reference{"bundled", "clip"},
-    Reference{"shipped", "clip", "models/animate/unet"});
+    Reference{"bundled", "still"}, Reference{"bundled", "clip"}, Reference{"distilled", "still"},
+    Reference{"distilled", "clip"}, Reference{"shipped", "clip", "models/animate/unet"},
+    Reference{"shipped_student", "clip", "models/animate/student"});
 
 INSTANTIATE_TEST_SUITE_P(All, AnimateUnetParity, testing::Combine(kReferences, kDtypes), case_name);
 
