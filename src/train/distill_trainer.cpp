@@ -4,6 +4,7 @@
 #include <c10/core/GradMode.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/philox.h"
@@ -24,6 +25,9 @@ namespace {
 // clip, first frame, direction, prompt, segment, whether the student's own run goes on
 constexpr int64_t kIndicesPerClip = 6;
 constexpr int64_t kScalarsPerClip = 3;  // motion, image and text guidance
+
+// Usual scales, at which the student is compared with its teacher if it takes them.
+constexpr double kImageGuidance = 1.5, kTextGuidance = 3.0;
 
 bool is_fixed(const ScaleRange& range) { return range.least == range.most; }
 
@@ -83,7 +87,10 @@ class DistillTrainer {
         step_(parameters_, optimiser_, [this](const StepInputs& in) { return loss(in); },
               kIndicesPerClip * options.batch, kScalarsPerClip * options.batch,
               {{"own_states", own_states_}}),
-        validation_(held_out_, teacher_, grid_, options.dtype) {}
+        validation_(
+            held_out_, teacher_, grid_, options.dtype,
+            std::clamp(kImageGuidance, options.image_guidance.least, options.image_guidance.most),
+            std::clamp(kTextGuidance, options.text_guidance.least, options.text_guidance.most)) {}
 
   LoopOutcome run(const base::ProgressSink& progress, const base::CancelToken& cancel) {
     LoopCallbacks callbacks;

@@ -13,7 +13,6 @@ namespace {
 constexpr int64_t kClips = 24;
 constexpr int64_t kShown = 6;
 constexpr uint64_t kNoiseSeed = 11;
-constexpr double kImageGuidance = 1.5, kTextGuidance = 3.0;
 
 double distance(const at::Tensor& a, const at::Tensor& b) {
   return (a - b).square().mean().sqrt().item<double>();
@@ -42,7 +41,7 @@ void DistillValidation::sample_teacher() {
       .first_frame = truth.select(1, 0),
       .motion = held_out_.motion.index_select(0, rows),
       .guidance =
-          at::tensor({kImageGuidance, kTextGuidance}, truth.options()).expand({rows.size(0), 2})};
+          at::tensor({image_guidance_, text_guidance_}, truth.options()).expand({rows.size(0), 2})};
   noise_ = tensor::gaussian_noise(truth.sizes(), kNoiseSeed, 0, 0, truth.device());
   const at::Tensor start = at::zeros_like(rows);
   const int64_t each = grid_.teacher_steps_each();

