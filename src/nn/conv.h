@@ -20,6 +20,7 @@ class Conv2d {
     int64_t stride = 1;
     int64_t padding = 1;
     Start start = Start::kDefault;
+    bool enlarging = false;  // made for of_enlarged
   };
   Conv2d(const weights::Scope& scope, int64_t in, int64_t out);
   Conv2d(const weights::Scope& scope, int64_t in, int64_t out, const Options& options);
@@ -27,6 +28,8 @@ class Conv2d {
   // residual + the convolution of the norm of x; without a residual if that is undefined.
   at::Tensor of_normed(const ops::GroupNormParameters& norm, const at::Tensor& x,
                        const at::Tensor& residual = {}) const;
+  // Of x enlarged to height x width by its nearest pixels, the sizes doubled or one less.
+  at::Tensor of_enlarged(const at::Tensor& x, int64_t height, int64_t width) const;
   at::ScalarType dtype() const { return weight_.weight.scalar_type(); }
 
  private:

@@ -7,6 +7,8 @@
 
 namespace zoetrope::ops {
 
+bool ConvProblem::grad() const { return needs_grad({&x, &w.weight, &w.bias}); }
+
 bool NormedConvProblem::grad() const {
   return needs_grad(
       {&x, &norm.weight, &norm.bias, &norm.scale, &norm.shift, &w.weight, &w.bias, &residual});
@@ -14,12 +16,28 @@ bool NormedConvProblem::grad() const {
 
 namespace {
 
+// A contiguous [n, h, w, c] is [n, c, h, w] in channels-last strides: no copy either way.
+at::Tensor conv_aten(const ConvProblem& p) {
+  at::Tensor x = p.x.permute({0, 3, 1, 2});
+  if (p.enlarges()) x = at::upsample_nearest2d(x, {p.height, p.width});
+  return at::conv2d(x, p.w.weight, p.w.bias, p.w.geometry.stride, p.w.geometry.padding)
+      .permute({0, 2, 3, 1})
+      .contiguous();
+}
+
 at::Tensor normed_conv_aten(const NormedConvProblem& p) {
   const at::Tensor y = conv2d(group_norm(p.x, p.norm), p.w);
   return p.residual.defined() ? p.residual + y : y;
 }
 
-bool on_cpu_without_grad(const NormedConvProblem& p) { return p.x.is_cpu() && !p.grad(); }
+template <class Problem>
+bool on_cpu_without_grad(const Problem& p) {
+  return p.x.is_cpu() && !p.grad();
+}
+
+Ladder<ConvProblem> conv_ladder("conv", {{"avx512", avx512::supports, avx512::conv},
+                                         {"aten", always, conv_aten},
+                                         {"reference", on_cpu_without_grad, reference::conv}});
 
 Ladder<NormedConvProblem> normed_conv_ladder("normed_conv",
                                              {{"avx512", avx512::supports, avx512::normed_conv},
@@ -40,22 +58,17 @@ ConvWeight prepare_conv(const at::Tensor& weight, const at::Tensor& bias,
 }
 
 at::Tensor conv2d(const at::Tensor& x, const ConvWeight& w) {
-  // A contiguous [n, h, w, c] is [n, c, h, w] in channels-last strides: no copy either way.
-  return at::conv2d(x.permute({0, 3, 1, 2}), w.weight, w.bias, w.geometry.stride,
-                    w.geometry.padding)
-      .permute({0, 2, 3, 1})
-      .contiguous();
+  return conv_ladder({x, w, x.size(1), x.size(2)});
+}
+
+at::Tensor enlarged_conv2d(const at::Tensor& x, int64_t height, int64_t width,
+                           const ConvWeight& w) {
+  return conv_ladder({x, w, height, width});
 }
 
 at::Tensor normed_conv(const at::Tensor& x, const GroupNormParameters& norm, const ConvWeight& w,
                        const at::Tensor& residual) {
   return normed_conv_ladder({x, norm, w, residual});
-}
-
-at::Tensor upsample_nearest2x(const at::Tensor& x) {
-  return at::upsample_nearest2d(x.permute({0, 3, 1, 2}), {2 * x.size(1), 2 * x.size(2)})
-      .permute({0, 2, 3, 1})
-      .contiguous();
 }
 
 }  // namespace zoetrope::ops

@@ -13,6 +13,7 @@ namespace zoetrope::ops {
 struct ConvGeometry {
   std::array<int64_t, 2> stride = {1, 1};
   std::array<int64_t, 2> padding = {0, 0};  // zeros on both sides
+  bool enlarging = false;                   // made for enlarged_conv2d
 };
 
 // The parameters of a convolution, and what a variant made of them for many calls. The parameters
@@ -21,7 +22,7 @@ struct ConvWeight {
   at::Tensor weight;  // [out, in, kh, kw], any strides; channels-last is fastest
   at::Tensor bias;    // [out] or undefined
   ConvGeometry geometry;
-  at::Tensor packed;  // of the avx512 variant of normed_conv; undefined where it will not run
+  at::Tensor packed;  // of the avx512 variants; undefined where they will not run
 };
 ConvWeight prepare_conv(const at::Tensor& weight, const at::Tensor& bias,
                         const ConvGeometry& geometry);
@@ -30,12 +31,13 @@ ConvWeight prepare_conv(const at::Tensor& weight, const at::Tensor& bias,
 // [b, f, h, w, c] is this with h := f and w := h*w and a (3, 1) kernel.
 at::Tensor conv2d(const at::Tensor& x, const ConvWeight& weight);
 
+// The same of x enlarged to height x width (nearest neighbour), the sizes doubled or one less.
+at::Tensor enlarged_conv2d(const at::Tensor& x, int64_t height, int64_t width,
+                           const ConvWeight& weight);
+
 // conv2d(group_norm(x)) + residual, the residual block's half; residual of the result's shape, or
 // undefined.
 at::Tensor normed_conv(const at::Tensor& x, const GroupNormParameters& norm,
                        const ConvWeight& weight, const at::Tensor& residual = {});
-
-// Nearest-neighbour enlargement by two. [n, h, w, c] -> [n, 2h, 2w, c]
-at::Tensor upsample_nearest2x(const at::Tensor& x);
 
 }  // namespace zoetrope::ops

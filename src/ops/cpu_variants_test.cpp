@@ -142,14 +142,28 @@ Case conv_case(const ConvShape& s) {
               norm.scale = t[5].slice(1, 0, s.in);
               norm.shift = t[5].slice(1, s.in, 2 * s.in);
             }
-            const ConvGeometry geometry{{1, 1}, {1, s.kernel_width / 2}};
+            const ConvGeometry geometry{{1, 1}, {1, s.kernel_width / 2}, false};
             return normed_conv(t[0], norm, prepare_conv(t[3], t[4], geometry),
                                s.residual ? t.back() : Tensor());
           }};
 }
 
+// Without a norm, of an enlarged picture.
+Case enlarged_case(int64_t n, int64_t height, int64_t width, int64_t in, int64_t out) {
+  const double scale = 1 / std::sqrt(static_cast<double>(9 * in));
+  const Inputs inputs = {random({n, height, width, in}), random({out, in, 3, 3}) * scale,
+                         random({out})};
+  return {"conv", sizes_of(inputs), inputs, [](const Inputs& t) {
+            const ConvWeight weight = prepare_conv(t[1], t[2], {{1, 1}, {1, 1}, true});
+            return enlarged_conv2d(t[0], 2 * t[0].size(1), 2 * t[0].size(2), weight);
+          }};
+}
+
 std::vector<Case> conv_cases() {
-  return {conv_case({6, 8, 8, 16, 8, 1}),
+  return {enlarged_case(1, 1, 1, 32, 32),
+          enlarged_case(2, 8, 8, 128, 128),
+          enlarged_case(3, 5, 11, 64, 32),
+          conv_case({6, 8, 8, 16, 8, 1}),
           conv_case({3, 8, 8, 32, 32, 4, true, true}),
           conv_case({2, 16, 16, 128, 128, 8, true, true}),
           conv_case({1, 8, 34, 48, 72, 3, false, true}),
@@ -309,10 +323,11 @@ TEST_F(Avx512Variants, ThreadsDoNotChangeAByte) {
 }
 
 TEST_F(Avx512Variants, ASampleIsTheSameAloneAndInABatch) {
-  for (const Case& c : {attention_case(3, 70, 40, 2, 32), temporal_case(3, 16, 5, 4, 32),
-                        group_norm_case(3, 300, 64, 4, true, Activation::kSilu),
-                        linear_case({3, 12, 64, 40, true, false, true, true}),
-                        conv_case({3, 8, 10, 32, 24, 4, true, true})}) {
+  for (const Case& c :
+       {attention_case(3, 70, 40, 2, 32), temporal_case(3, 16, 5, 4, 32),
+        group_norm_case(3, 300, 64, 4, true, Activation::kSilu),
+        linear_case({3, 12, 64, 40, true, false, true, true}),
+        conv_case({3, 8, 10, 32, 24, 4, true, true}), enlarged_case(3, 5, 6, 32, 32)}) {
     SCOPED_TRACE(c.op);
     Case alone = c;
     for (Tensor& t : alone.inputs) {
@@ -337,7 +352,7 @@ TEST_F(CpuVariants, LinearAndConvolutionDoNotNoticeTheBatch) {
     }
     const Tensor images = x.view({48, 16, 16, 128});
     const Tensor kernel = random({64, 128, 3, 3}).to(dtype);
-    const ConvWeight weight = prepare_conv(kernel, {}, {{1, 1}, {1, 1}});
+    const ConvWeight weight = prepare_conv(kernel, {}, {{1, 1}, {1, 1}, false});
     EXPECT_TRUE(at::equal(conv2d(images, weight).slice(0, 16, 32),
                           conv2d(images.slice(0, 16, 32).clone(), weight)));
   }

@@ -108,7 +108,7 @@ void add_conv() {
     const int64_t in = x.size(-1);
     const Tensor channels = random({in});
     const ConvWeight w = prepare_conv(random({out, in, 3, kernel_width}), random({out}),
-                                      {{1, 1}, {1, kernel_width / 2}});
+                                      {{1, 1}, {1, kernel_width / 2}, false});
     const Tensor residual = random({x.size(0), x.size(1), x.size(2), out});
     const double flops =
         2.0 * static_cast<double>(residual.numel()) * static_cast<double>(3 * kernel_width * in);
@@ -121,6 +121,13 @@ void add_conv() {
   one("16x8x8_128->128", {16, 8, 8, 128}, 128, 3);
   one("15x64x64_64->64", {15, 64, 64, 64}, 64, 3);
   one("15x128x128_32->32", {15, 128, 128, 32}, 32, 3);
+  for (const auto& [n, side, c] : {std::array<int64_t, 3>{16, 8, 128}, {15, 32, 128}}) {
+    const Tensor x = random({n, side, side, c});
+    const ConvWeight w = prepare_conv(random({c, c, 3, 3}), random({c}), {{1, 1}, {1, 1}, true});
+    add("conv", {"avx512", "aten"}, "enlarged_" + std::to_string(side),
+        72.0 * static_cast<double>(x.numel() * c), 0,
+        [=] { return enlarged_conv2d(x, 2 * x.size(1), 2 * x.size(2), w); });
+  }
   one("temporal_16x256_128->128", {1, 16, 256, 128}, 128, 1);
   one("temporal_16x64_128->128", {1, 16, 64, 128}, 128, 1);
 }

@@ -35,6 +35,14 @@ struct LinearProblem {
   bool grad() const;
 };
 
+struct ConvProblem {
+  const at::Tensor& x;
+  const ConvWeight& w;
+  int64_t height, width;  // that x is enlarged to first
+  bool enlarges() const { return height != x.size(1) || width != x.size(2); }
+  bool grad() const;
+};
+
 struct NormedConvProblem {
   const at::Tensor& x;
   const GroupNormParameters& norm;
@@ -65,6 +73,7 @@ at::Tensor group_norm(const GroupNormProblem& problem);
 at::Tensor layer_norm(const LayerNormProblem& problem);
 at::Tensor geglu(const GegluProblem& problem);
 at::Tensor linear(const LinearProblem& problem);
+at::Tensor conv(const ConvProblem& problem);
 at::Tensor normed_conv(const NormedConvProblem& problem);
 at::Tensor attention(const AttentionProblem& problem);
 at::Tensor temporal_attention(const TemporalAttentionProblem& problem);
@@ -77,6 +86,7 @@ bool supports(const GroupNormProblem& problem);
 bool supports(const LayerNormProblem& problem);
 bool supports(const GegluProblem& problem);
 bool supports(const LinearProblem& problem);
+bool supports(const ConvProblem& problem);
 bool supports(const NormedConvProblem& problem);
 bool supports(const AttentionProblem& problem);
 bool supports(const TemporalAttentionProblem& problem);
@@ -84,11 +94,12 @@ at::Tensor group_norm(const GroupNormProblem& problem);
 at::Tensor layer_norm(const LayerNormProblem& problem);
 at::Tensor geglu(const GegluProblem& problem);
 at::Tensor linear(const LinearProblem& problem);
+at::Tensor conv(const ConvProblem& problem);
 at::Tensor normed_conv(const NormedConvProblem& problem);
 at::Tensor attention(const AttentionProblem& problem);
 at::Tensor temporal_attention(const TemporalAttentionProblem& problem);
 
-// Weights in the form that linear and normed_conv want; undefined where those will not run.
+// Weights in the form that linear and the convolutions want; undefined where those will not run.
 at::Tensor packed(const LinearWeight& weight);
 at::Tensor packed(const ConvWeight& weight);
 }  // namespace avx512

@@ -142,29 +142,36 @@ at::Tensor linear(const LinearProblem& problem) {
   return y.to(problem.x.scalar_type());
 }
 
-at::Tensor normed_conv(const NormedConvProblem& problem) {
-  const at::Tensor wide = widen(problem.x);
-  const at::Tensor x = group_norm({wide, problem.norm}), weight = widen(problem.w.weight);
-  const int64_t n = x.size(0), h = x.size(1), w = x.size(2), in = x.size(3);
+at::Tensor conv(const ConvProblem& problem) {
+  const auto& [stride, padding, enlarging] = problem.w.geometry;
+  const int64_t factor = problem.enlarges() ? 2 : 1;
+  const at::Tensor x = widen(problem.x), weight = widen(problem.w.weight);
+  const int64_t n = x.size(0), h = problem.height, w = problem.width, in = x.size(3);
   const int64_t out = weight.size(0), kh = weight.size(2), kw = weight.size(3);
-  const auto [stride, padding] = problem.w.geometry;
   const int64_t rows = (h + 2 * padding[0] - kh) / stride[0] + 1;
   const int64_t columns = (w + 2 * padding[1] - kw) / stride[1] + 1;
   at::Tensor y = at::zeros({n, rows, columns, out}, x.options());
   if (problem.w.bias.defined()) y = y + widen(problem.w.bias);
-  if (problem.residual.defined()) y = y + widen(problem.residual);
   const int64_t count = rows * columns * out;
   for (int64_t i = 0; i < n * count * kh * kw; ++i) {
     const int64_t result = i / (kh * kw), tap = i % (kh * kw);
     const int64_t row = result % count / (columns * out) * stride[0] + tap / kw - padding[0];
     const int64_t column = result / out % columns * stride[1] + tap % kw - padding[1];
     if (row < 0 || row >= h || column < 0 || column >= w) continue;
-    const double* pixel = data(x) + ((result / count * h + row) * w + column) * in;
+    const double* pixel =
+        data(x) + ((result / count * x.size(1) + row / factor) * x.size(2) + column / factor) * in;
     for (int64_t e = 0; e < in; ++e) {
       y.data_ptr<double>()[result] +=
           pixel[e] * data(weight)[(result % out * in + e) * kh * kw + tap];
     }
   }
+  return y.to(problem.x.scalar_type());
+}
+
+at::Tensor normed_conv(const NormedConvProblem& problem) {
+  const at::Tensor wide = widen(problem.x);
+  at::Tensor y = conv({group_norm({wide, problem.norm}), problem.w, wide.size(1), wide.size(2)});
+  if (problem.residual.defined()) y = y + widen(problem.residual);
   return y.to(problem.x.scalar_type());
 }
 

@@ -10,22 +10,27 @@ static_assert(kLinearBlock == kTileRows);
 
 // y = (x - mean) / deviation * weight + bias, plus the row's position.
 void normalise(const Linear& p, int64_t row, bf16* y) {
+  alignas(64) float values[kLinearMaxNormedChannels];
   const bf16* x = p.x + row * p.in;
   const bf16* position =
       p.position ? p.position + row / p.position_repeat % p.positions * p.in : nullptr;
   const float count = static_cast<float>(p.in);
   __m512 sum = _mm512_setzero_ps();
-  for (int64_t c = 0; c < p.in; c += 16) sum = _mm512_add_ps(sum, load(x + c));
+  for (int64_t c = 0; c < p.in; c += 16) {
+    const __m512 v = load(x + c);
+    _mm512_store_ps(values + c, v);
+    sum = _mm512_add_ps(sum, v);
+  }
   const __m512 mean = _mm512_set1_ps(_mm512_reduce_add_ps(sum) / count);
   __m512 square = _mm512_setzero_ps();
   for (int64_t c = 0; c < p.in; c += 16) {
-    const __m512 d = _mm512_sub_ps(load(x + c), mean);
+    const __m512 d = _mm512_sub_ps(_mm512_load_ps(values + c), mean);
     square = _mm512_fmadd_ps(d, d, square);
   }
   const float variance = _mm512_reduce_add_ps(square) / count;
   const __m512 rstd = _mm512_set1_ps(1.0f / __builtin_sqrtf(variance + p.eps));
   for (int64_t c = 0; c < p.in; c += 16) {
-    const __m512 d = _mm512_sub_ps(load(x + c), mean);
+    const __m512 d = _mm512_sub_ps(_mm512_load_ps(values + c), mean);
     const __m512 gain = _mm512_mul_ps(rstd, load(p.norm_weight + c));
     __m512 z = _mm512_fmadd_ps(d, gain, load(p.norm_bias + c));
     if (position) z = _mm512_add_ps(z, load(position + c));
@@ -34,7 +39,7 @@ void normalise(const Linear& p, int64_t row, bf16* y) {
 }
 
 // The bias of the panel's columns from `column` on: what their sums start with.
-Tile<1> bias_of(const Linear& p, int64_t column) {
+inline Tile<1> bias_of(const Linear& p, int64_t column) {
   const int64_t width = p.out / 2;
   if (!p.bias) return {{{_mm512_setzero_ps(), _mm512_setzero_ps()}}};
   if (p.gated) return {{{load(p.bias + column / 2), load(p.bias + width + column / 2)}}};
@@ -43,7 +48,8 @@ Tile<1> bias_of(const Linear& p, int64_t column) {
 }
 
 // One row of a finished tile, columns `column` .. + 32, into y.
-void finish(const Linear& p, __m512 low, __m512 high, int64_t row, int64_t column) {
+[[gnu::always_inline]] inline void finish(const Linear& p, __m512 low, __m512 high, int64_t row,
+                                          int64_t column) {
   const int64_t at = row * p.out + column;
   if (column + kPanel <= p.out) {
     if (p.residual) {
@@ -62,7 +68,8 @@ void finish(const Linear& p, __m512 low, __m512 high, int64_t row, int64_t colum
 }
 
 // The same where the panel's halves are values and gates `column / 2` .. + 16.
-void finish_gated(const Linear& p, __m512 value, __m512 gate, int64_t row, int64_t column) {
+[[gnu::always_inline]] inline void finish_gated(const Linear& p, __m512 value, __m512 gate,
+                                                int64_t row, int64_t column) {
   const int64_t at = row * p.out / 2 + column / 2;
   __m512 y = _mm512_mul_ps(value, gelu(gate));
   if (p.residual) y = _mm512_add_ps(y, load(p.residual + at));
@@ -78,7 +85,8 @@ void block(const Linear& p, int64_t row) {
     x = normed;
   }
   for (int64_t column = 0; column < p.out; column += kPanel) {
-    const Tile<R> t = multiply<R>(x, p.in, p.weight + column * p.in, p.in / 2, bias_of(p, column));
+    const Tile<R> t =
+        multiply<R>(x, p.in, p.weight + column * p.in, p.in / 2, rows_of<R>(bias_of(p, column)));
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       p.gated ? finish_gated(p, t.v[r][0], t.v[r][1], row + r, column)

@@ -21,17 +21,12 @@ struct Tile {
   __m512 v[R][V];
 };
 
-// `start` in every row, plus the product of R rows of 2 * pairs elements, `stride` apart, with a
-// panel of V * 16 columns.
+// `t` plus the product of R rows of 2 * pairs elements, `stride` apart, with a panel of V * 16
+// columns.
 template <int R, int V = 2>
 static inline Tile<R, V> multiply(const bf16* a, int64_t stride, const bf16* panel, int64_t pairs,
-                                  const Tile<1, V>& start) {
+                                  Tile<R, V> t) {
   // Constant indices everywhere, so that the tile lives in registers whatever the caller does.
-  Tile<R, V> t;
-#pragma GCC unroll 8
-  for (int r = 0; r < R; ++r) {
-    for (int i = 0; i < V; ++i) t.v[r][i] = start.v[0][i];
-  }
   // Two bases: four rows each are within reach of an address's own scaling.
   const bf16* base[2] = {a, a + 4 * stride};
   for (int64_t k = 0; k < pairs; ++k, panel += 32 * V) {
@@ -46,11 +41,22 @@ static inline Tile<R, V> multiply(const bf16* a, int64_t stride, const bf16* pan
   return t;
 }
 
+// The same row R times.
+template <int R, int V = 2>
+static inline Tile<R, V> rows_of(const Tile<1, V>& row) {
+  Tile<R, V> t;
+#pragma GCC unroll 8
+  for (int r = 0; r < R; ++r) {
+    for (int i = 0; i < V; ++i) t.v[r][i] = row.v[0][i];
+  }
+  return t;
+}
+
 template <int R, int V = 2>
 static inline Tile<R, V> multiply(const bf16* a, int64_t stride, const bf16* panel, int64_t pairs) {
   Tile<1, V> zero;
   for (int i = 0; i < V; ++i) zero.v[0][i] = _mm512_setzero_ps();
-  return multiply<R, V>(a, stride, panel, pairs, zero);
+  return multiply<R, V>(a, stride, panel, pairs, rows_of<R, V>(zero));
 }
 
 // The first `count` of 16 elements; the others read as zero and are not written.

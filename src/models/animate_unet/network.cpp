@@ -10,7 +10,6 @@
 #include "nn/tap.h"
 #include "ops/activation.h"
 #include "ops/attention.h"
-#include "ops/conv.h"
 
 namespace zoetrope::models {
 
@@ -42,15 +41,6 @@ at::Tensor unfold(const at::Tensor& x, int64_t n) {
 }
 
 at::Tensor apply_silu(const at::Tensor& x) { return ops::activate(x, Activation::kSilu); }
-
-// Nearest enlargement to the size of the skip connection it will meet: an odd size was rounded up
-// on the way down, so twice is one too many.
-at::Tensor upsample_to(const at::Tensor& x, int64_t height, int64_t width) {
-  if (height == 2 * x.size(1) && width == 2 * x.size(2)) return ops::upsample_nearest2x(x);
-  return at::upsample_nearest2d(x.permute({0, 3, 1, 2}), {height, width})
-      .permute({0, 2, 3, 1})
-      .contiguous();
-}
 
 }  // namespace
 
@@ -171,7 +161,10 @@ void AnimateUnet::build_up(const Scope& scope) {
                                       config_.up_block_has_attention[i], level));
       channels = out;
     }
-    if (level > 0) block.resample.emplace(block_scope.sub("upsamplers", 0).sub("conv"), out, out);
+    if (level > 0) {
+      block.resample.emplace(block_scope.sub("upsamplers", 0).sub("conv"), out, out,
+                             Conv2d::Options{.enlarging = true});
+    }
     up_.push_back(std::move(block));
   }
 }
@@ -303,9 +296,11 @@ at::Tensor AnimateUnet::forward(const at::Tensor& sample, const at::Tensor& time
       skips.pop_back();
     }
     if (block.resample) {
+      // To the size of the skip connection it will meet: an odd size was rounded up on the way
+      // down.
       const int64_t height = skips.back().size(2), width = skips.back().size(3);
       h = per_frame(
-          h, [&](const at::Tensor& x) { return (*block.resample)(upsample_to(x, height, width)); });
+          h, [&](const at::Tensor& x) { return block.resample->of_enlarged(x, height, width); });
     }
   }
   h = per_frame(

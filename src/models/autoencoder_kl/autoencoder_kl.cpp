@@ -5,7 +5,6 @@
 
 #include "base/status.h"
 #include "nn/tap.h"
-#include "ops/conv.h"
 
 namespace zoetrope::models {
 namespace {
@@ -13,6 +12,7 @@ namespace {
 using weights::Scope;
 
 constexpr nn::Conv2d::Options kPointwise{.kernel = 1, .padding = 0};
+constexpr nn::Conv2d::Options kDoubling{.enlarging = true};
 constexpr nn::Conv2d::Options kHalving{.stride = 2, .padding = 0};
 
 // One row and one column of zeros, below and to the right: what the halving convolution sees beyond
@@ -94,7 +94,7 @@ AutoencoderDecoder::AutoencoderDecoder(const Scope& scope, const AutoencoderKlCo
     levels_.push_back(
         {resnets_of(level, config.layers_per_block + 1, in, out, config.norm_num_groups), {}});
     if (i + 1 < widths.size()) {
-      levels_.back().upsample.emplace(level.sub("upsamplers", 0).sub("conv"), out, out);
+      levels_.back().upsample.emplace(level.sub("upsamplers", 0).sub("conv"), out, out, kDoubling);
     }
     in = out;
   }
@@ -105,7 +105,7 @@ at::Tensor AutoencoderDecoder::operator()(const at::Tensor& latents) const {
   nn::tap(path_ + ".mid_block", x);
   for (size_t i = 0; i < levels_.size(); ++i) {
     for (const AutoencoderResnet& resnet : levels_[i].resnets) x = resnet(x);
-    if (levels_[i].upsample) x = (*levels_[i].upsample)(ops::upsample_nearest2x(x));
+    if (levels_[i].upsample) x = levels_[i].upsample->of_enlarged(x, 2 * x.size(1), 2 * x.size(2));
     nn::tap(fmt::format("{}.up_blocks.{}", path_, i), x);
   }
   return conv_out_.of_normed(norm_out_.parameters(), x);

@@ -44,12 +44,13 @@ at::Tensor ClipVision::operator()(const at::Tensor& images) const {
   }
   const int64_t b = images.size(0);
   const int64_t patch = config_.patch_size;
-  const at::Tensor patches = ops::conv2d(images.to(patch_embedding_.scalar_type()),
-                                         {.weight = patch_embedding_,
-                                          .bias = {},
-                                          .geometry = {.stride = {patch, patch}, .padding = {0, 0}},
-                                          .packed = {}})
-                                 .flatten(1, 2);
+  const at::Tensor patches =
+      ops::conv2d(images.to(patch_embedding_.scalar_type()),
+                  {.weight = patch_embedding_,
+                   .bias = {},
+                   .geometry = {.stride = {patch, patch}, .padding = {0, 0}, .enlarging = false},
+                   .packed = {}})
+          .flatten(1, 2);
   const at::Tensor tokens = at::cat({class_embedding_.expand({b, 1, -1}), patches}, 1);
   const at::Tensor hidden = encoder_(pre_norm_(tokens + position_embedding_));
   return projection_(post_norm_(hidden.select(1, 0)));
