@@ -8,6 +8,7 @@
 
 #include "eval/clip_store.h"
 #include "eval/eval_set.h"
+#include "eval/fingerprint.h"
 #include "media/image.h"
 #include "support/random_model.h"
 #include "support/temporary_folder.h"
@@ -63,9 +64,9 @@ void write_data(const fs::path& folder, int64_t count, int64_t held) {
                   .ok());
 }
 
-class CompareTest : public testing::Test {
+class CompareSlowTest : public testing::Test {
  protected:
-  CompareTest() {
+  CompareSlowTest() {
     test_support::write_random_model(folder_.path() / "model");
     write_data(folder_.path() / "data", 12, 8);
   }
@@ -101,7 +102,7 @@ class CompareTest : public testing::Test {
   test_support::TemporaryFolder folder_;
 };
 
-TEST_F(CompareTest, ReportsFiguresWithIntervalsForEveryConfiguration) {
+TEST_F(CompareSlowTest, ReportsFiguresWithIntervalsForEveryConfiguration) {
   const CompareOptions o = options({"fine:steps=3", "same:steps=3", "coarse:steps=1"});
   const auto result = compare(o, nullptr, {}).value_or_throw();
   const nlohmann::json& report = result.report;
@@ -138,7 +139,7 @@ TEST_F(CompareTest, ReportsFiguresWithIntervalsForEveryConfiguration) {
   EXPECT_TRUE(media::read_image(o.out / "sheet.png").ok());
 }
 
-TEST_F(CompareTest, GoesOnWhereItWasInterrupted) {
+TEST_F(CompareSlowTest, GoesOnWhereItWasInterrupted) {
   CompareOptions o = options({"a:steps=2"});
   const base::CancelToken cancel;
   const auto stopped = compare(
@@ -157,7 +158,7 @@ TEST_F(CompareTest, GoesOnWhereItWasInterrupted) {
   EXPECT_EQ(report["configurations"]["a"]["summary"], whole["configurations"]["a"]["summary"]);
 }
 
-TEST_F(CompareTest, AChangedConfigurationOrADamagedClipIsMadeAgain) {
+TEST_F(CompareSlowTest, AChangedConfigurationOrADamagedClipIsMadeAgain) {
   run(options({"a:steps=2"}));
   const auto before = weights::load_tensors(clip("a")).value_or_throw().at("frames").clone();
   run(options({"a:steps=1"}));
@@ -168,7 +169,7 @@ TEST_F(CompareTest, AChangedConfigurationOrADamagedClipIsMadeAgain) {
   EXPECT_TRUE(at::equal(after, weights::load_tensors(clip("a")).value_or_throw().at("frames")));
 }
 
-TEST_F(CompareTest, WrongConfigurationsAreRefusedBeforeAnyClip) {
+TEST_F(CompareSlowTest, WrongConfigurationsAreRefusedBeforeAnyClip) {
   const auto refused = [&](const CompareOptions& o, const char* named) {
     const auto result = compare(o, nullptr, {});
     ASSERT_FALSE(result.ok());
@@ -188,7 +189,7 @@ TEST_F(CompareTest, WrongConfigurationsAreRefusedBeforeAnyClip) {
   refused(o, "seed");
 }
 
-TEST_F(CompareTest, SeveralSeedsAreSeveralClips) {
+TEST_F(CompareSlowTest, SeveralSeedsAreSeveralClips) {
   CompareOptions o = options({"a:steps=1", "b:steps=2"});
   o.seeds = {0, 7};
   const nlohmann::json report = run(o);
@@ -196,7 +197,7 @@ TEST_F(CompareTest, SeveralSeedsAreSeveralClips) {
   EXPECT_EQ(report["baselines"]["still"]["clips"].size(), 8);
 }
 
-TEST_F(CompareTest, ALimitTakesConceptsInTurn) {
+TEST_F(CompareSlowTest, ALimitTakesConceptsInTurn) {
   const auto set = open_eval_set((folder_.path() / "data").string(), 5).value_or_throw();
   EXPECT_EQ(set.items.size(), 5);
   EXPECT_EQ(set.clusters, 4) << "every concept before a second clip of one";
@@ -205,7 +206,7 @@ TEST_F(CompareTest, ALimitTakesConceptsInTurn) {
   EXPECT_EQ(half.clusters, 2);
 }
 
-TEST_F(CompareTest, DataThatHoldsNothingOutCountsWhole) {
+TEST_F(CompareSlowTest, DataThatHoldsNothingOutCountsWhole) {
   write_data(folder_.path() / "all", 6, 0);
   CompareOptions o = options({"a:steps=1"});
   o.data = (folder_.path() / "all").string();
@@ -213,6 +214,23 @@ TEST_F(CompareTest, DataThatHoldsNothingOutCountsWhole) {
   EXPECT_EQ(result.report["clips"], 6);
   EXPECT_EQ(result.report["held_out"], false);
   EXPECT_THAT(result.table, HasSubstr("may have been trained"));
+}
+
+TEST(FingerprintTest, NoticesAChangeOfAnyFileThroughLinksToo) {
+  const test_support::TemporaryFolder folder;
+  const fs::path model = folder.path() / "model", linked = folder.path() / "linked";
+  fs::create_directories(model / "unet");
+  ASSERT_TRUE(weights::write_file(model / "unet/config.json", "{}").ok());
+  ASSERT_TRUE(weights::write_file(model / "empty", "").ok());
+  fs::create_directories(linked);
+  fs::create_directory_symlink(model / "unet", linked / "unet");
+  const std::string before = folder_fingerprint(model).value_or_throw();
+  const std::string through_link = folder_fingerprint(linked).value_or_throw();
+  EXPECT_EQ(before, folder_fingerprint(model).value_or_throw());
+  ASSERT_TRUE(weights::write_file(model / "unet/config.json", "[]").ok());
+  EXPECT_NE(before, folder_fingerprint(model).value_or_throw());
+  EXPECT_NE(through_link, folder_fingerprint(linked).value_or_throw());
+  EXPECT_THAT(folder_fingerprint(folder.path() / "none").status().message(), HasSubstr("none"));
 }
 
 }  // namespace

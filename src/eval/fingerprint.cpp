@@ -15,9 +15,10 @@ base::Result<std::string> folder_fingerprint(const std::filesystem::path& folder
   namespace fs = std::filesystem;
   std::map<std::string, fs::path> files;  // sorted by name
   std::error_code error;
-  for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end;
+  constexpr auto kThroughLinks = fs::directory_options::follow_directory_symlink;
+  for (fs::recursive_directory_iterator at(folder, kThroughLinks, error), end; !error && at != end;
        at.increment(error)) {
-    if (at->is_regular_file()) files[fs::relative(at->path(), folder).string()] = at->path();
+    if (at->is_regular_file()) files[at->path().lexically_relative(folder).string()] = at->path();
   }
   if (error) return base::not_found(folder.string() + ": " + error.message());
   Fingerprint fingerprint;

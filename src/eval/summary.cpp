@@ -121,6 +121,10 @@ class Summariser {
       samples.push_back(samples_of(s));
       Summary::Column column{m_.sources[s].name, m_.sources[s].baseline, {}};
       for (const auto& [name, sample] : samples[s]) column.figures[name] = interval(name, sample);
+      const auto distance = column.figures.find("frechet");  // shifted, it may reach below zero
+      if (distance != column.figures.end()) {
+        distance->second.low = std::max(0.0, distance->second.low);
+      }
       summary_.columns.push_back(std::move(column));
     }
     for (size_t a = 0; a < m_.sources.size(); ++a) {
