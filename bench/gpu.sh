@@ -4,13 +4,15 @@
 #
 #   bench/gpu.sh BINARY OUT [MODEL]
 #
-# BINARY  zoetrope-gpu (or zoetrope); its libraries must be found (LD_LIBRARY_PATH)
+# BINARY  zoetrope-gpu (or zoetrope)
 # OUT     receives the JSON, markdown and PNG files
-# WHEELS  in the environment: a folder of Python wheels to use, such as diffusers, where that is not
-#         installed. Without diffusers the peer of I2VGen-XL's size is left out.
-# DEVICE  likewise: cuda, or cpu for a trial; QUICK=1 makes the trial short.
+# In the environment:
+# LIBRARIES  an LD_LIBRARY_PATH for the binary alone: PyTorch must find its own
+# WHEELS     a folder of Python wheels to use, such as diffusers, where that is not installed; without
+#            it the peer of I2VGen-XL's size is left out
+# DEVICE     cuda, or cpu for a trial; QUICK=1 makes the trial short
 set -eu
-binary=$1
+binary=$(realpath "$1")
 out=$2
 root=$(cd "$(dirname "$0")/.." && pwd)
 model=${3:-$root/models/animate}
@@ -20,6 +22,12 @@ mkdir -p "$out"
 if [ -n "${WHEELS:-}" ]; then
   python3 -m pip install --quiet --no-deps --no-index --target "$out.python" "$WHEELS"/*.whl &&
     export PYTHONPATH="$out.python${PYTHONPATH:+:$PYTHONPATH}"
+fi
+
+if [ -n "${LIBRARIES:-}" ]; then
+  printf '#!/bin/sh\nLD_LIBRARY_PATH=%s exec %s "$@"\n' "$LIBRARIES" "$binary" >"$out.run"
+  chmod +x "$out.run"
+  binary=$out.run
 fi
 
 set -- "$root"/examples/*.png

@@ -66,6 +66,7 @@ void run(const Flags& flags, const StudyTarget& target, const base::ProgressSink
   const auto bench = bench::open_workbench(target.model, target.dtype, target.device);
   const int steps = flags.steps.value_or(bench->defaults.steps);
   std::vector<bench::Scene> scenes;
+  scenes.reserve(target.questions.size());
   for (const bench::Question& question : target.questions) {
     scenes.push_back(bench::make_scene(*bench, question, steps, scenes.size()));
   }

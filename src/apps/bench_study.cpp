@@ -33,7 +33,8 @@ base::Result<StudyTarget> open_target(const StudyFlags& flags) {
   if (flags.model.dtype != "auto") {
     ZT_ASSIGN_OR_RETURN(target.dtype, tensor::parse_dtype(flags.model.dtype));
   }
-  for (const std::filesystem::path path : flags.pictures) {
+  for (const std::string& name : flags.pictures) {
+    const std::filesystem::path path = name;
     ZT_ASSIGN_OR_RETURN(media::Image picture, media::read_png(path));
     target.questions.push_back({path.stem().string(), std::move(picture), path.stem().string()});
   }

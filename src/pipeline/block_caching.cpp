@@ -46,6 +46,7 @@ std::vector<diffusion::BlockCorrection> read_corrections(const fs::path& path,
     return found->second.to(device, at::kFloat);
   };
   std::vector<diffusion::BlockCorrection> corrections;
+  corrections.reserve(profile.blocks.size());
   for (const std::string& block : profile.blocks) {
     corrections.push_back({take(block + ".scale"), take(block + ".shift")});
   }
