@@ -166,7 +166,7 @@ Components load_components(const ModelIndex& index, at::ScalarType dtype, at::De
         config_of(index, "feature_extractor", "preprocessor_config.json"));
   }
   check_fit(index, parts);
-  parts.block_plan = read_block_plan(index.folder, parts.unet.stacked_blocks(), device);
+  parts.block_plan = read_block_plan(index.folder, parts.teacher.unet.stacked_blocks(), device);
   return parts;
 }
 
