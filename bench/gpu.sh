@@ -13,11 +13,11 @@
 # DEVICE     cuda, or cpu for a trial; QUICK=1 makes the trial short
 set -eu
 binary=$(realpath "$1")
-out=$2
+mkdir -p "$2"
+out=$(realpath "$2")
 root=$(cd "$(dirname "$0")/.." && pwd)
 model=${3:-$root/models/animate}
 device=${DEVICE:-cuda}
-mkdir -p "$out"
 
 if [ -n "${WHEELS:-}" ]; then
   python3 -m pip install --quiet --no-deps --no-index --target "$out.python" "$WHEELS"/*.whl &&
