@@ -84,7 +84,7 @@ void add_flags(CLI::App& command, Flags& flags) {
   command
       .add_option("--features", flags.features,
                   "Model whose autoencoder gives the features of perceptual and Frechet distance "
-                  "(default: the bundled model's)")
+                  "(default: --model)")
       ->type_name("DIR");
   command
       .add_option("--lpips", flags.compare.lpips,
@@ -148,7 +148,8 @@ base::Status find_models(const Flags& flags, eval::CompareOptions& options) {
     }
     configuration.model = std::move(*found);
   }
-  ZT_ASSIGN_OR_RETURN(options.feature_model, find_model(flags.features));
+  ZT_ASSIGN_OR_RETURN(options.feature_model,
+                      find_model(flags.features.empty() ? flags.model.model : flags.features));
   return {};
 }
 
