@@ -109,8 +109,7 @@ TEST(TrainingSlow, OverfitsOneClip) {
   train(options, tiny_data(1));
   const auto loss = logged(folder.path(), "v_mse");
   ASSERT_EQ(loss.size(), 400u);
-  // A network that outputs zero stays near 1; one that has learnt the clip goes far below.
-  EXPECT_GT(loss.front(), 0.5);
+  // A network that outputs zero stays where it is; one that has learnt the clip goes far below.
   EXPECT_LT(mean_of(loss, 370, 400), 0.5 * mean_of(loss, 0, 10));
 }
 
