@@ -30,12 +30,12 @@ at::Tensor brightness(const at::Tensor& clip) { return clip.to(at::kDouble).mean
 
 // [size - 10, size]: row i holds the 11 weights of the window that begins at pixel i.
 at::Tensor window_matrix(int64_t size) {
-  constexpr int kTaps = 11;
+  constexpr int kTaps = 11, kMiddle = kTaps / 2;
   constexpr double kSigma = 1.5;
   std::array<double, kTaps> weight{};
   double sum = 0;
   for (int k = 0; k < kTaps; ++k) {
-    const double x = k - kTaps / 2;
+    const double x = k - kMiddle;
     weight[k] = std::exp(-x * x / (2 * kSigma * kSigma));
     sum += weight[k];
   }
@@ -181,7 +181,8 @@ double novel_colour(const at::Tensor& clip, const at::Tensor& picture) {
     if (seen == kUnknown) seen = known.has_near(p + i) ? kKnown : kNovel;
     novel += seen == kNovel ? 1 : 0;
   }
-  return static_cast<double>(novel) / static_cast<double>(pixels.numel() / 3);
+  const int64_t count = pixels.numel() / 3;
+  return static_cast<double>(novel) / static_cast<double>(count);
 }
 
 }  // namespace zoetrope::eval
