@@ -32,6 +32,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 PICTURE, PROMPT = ROOT / "examples" / "owl.png", "owl"
 DTYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 FORWARDS = 4  # in a row, of which the median counts
+STUDENT_STEPS = 8
 
 
 def measure_process(command):
@@ -51,17 +52,19 @@ class Ours:
 
     def forward(self, branches):
         guidance = {1: [1, 1], 3: [1.5, 3]}[branches]
-        flags = ["--runs", 1, "--image-guidance", guidance[0], "--text-guidance", guidance[1]]
+        flags = ["--quality", "best", "--runs", 1, "--image-guidance", guidance[0], "--text-guidance", guidance[1]]
         report, _ = measure_process([self.binary, "bench", *flags, *self.flags])
         return {f"forward, batch {branches}": report["step_seconds"]}
 
-    def animate(self):
+    def animate(self, quality):
         with tempfile.TemporaryDirectory() as folder:
             report, wall = measure_process(
-                [self.binary, "animate", PICTURE, "--prompt", PROMPT, "-o", f"{folder}/clip.mp4", *self.flags])
-        return {"animate, whole process": wall, "first step after process start": report["first_step_seconds"],
-                "peak memory": report["clips"][0]["peak_memory_bytes"],
-                "denoising": report["clips"][0]["seconds"]["denoise"]}
+                [self.binary, "animate", PICTURE, "--prompt", PROMPT, "--quality", quality,
+                 "-o", f"{folder}/clip.mp4", *self.flags])
+        clip = report["clips"][0]
+        return {f"{quality}: whole process": wall, f"{quality}: first step after process start": report["first_step_seconds"],
+                f"{quality}: peak memory": clip["peak_memory_bytes"],
+                f"{quality}: denoising": clip["seconds"]["denoise"]}
 
 
 class PyTorch:
@@ -81,13 +84,16 @@ class PyTorch:
             start = time.perf_counter()
             self.peer.unet(sample, torch.full((branches,), 500.0), condition)
             seconds.append(time.perf_counter() - start)
-        return {f"forward, batch {branches}": statistics.median(seconds[1:])}
+        found = {f"forward, batch {branches}": statistics.median(seconds[1:])}
+        if branches == 1:  # the student's network differs from the teacher's by one small embedding
+            found["fast: denoising"] = STUDENT_STEPS * found["forward, batch 1"]
+        return found
 
     def animate(self):
         d = self.dump
         start = time.perf_counter()
         self.peer.animate(d["first_frame"], d["noise"], d["text"].float(), d["empty_text"].float(), self.steps)
-        return {"animate, warm": time.perf_counter() - start}
+        return {"best: from picture to pixels, warm": time.perf_counter() - start}
 
 
 def one_process(model, dump, dtype, threads):
@@ -98,7 +104,7 @@ def one_process(model, dump, dtype, threads):
             "p.defaults['num_inference_steps']);"
             "print([l for l in open('/proc/self/status') if l.startswith('VmHWM')][0].split()[1])")
     kilobytes, wall = measure_process([sys.executable, "-c", code])
-    return {"animate, whole process": wall, "peak memory": kilobytes * 1024}
+    return {"best: whole process": wall, "best: peak memory": kilobytes * 1024}
 
 
 def hardware():
@@ -127,7 +133,8 @@ def run(options, dump_folder):
             note("zoetrope", ours.forward(branches))
             for name, peer in peers.items():
                 note(f"PyTorch {name}", peer.forward(branches))
-        note("zoetrope", ours.animate())
+        for quality in ("best", "fast"):
+            note("zoetrope", ours.animate(quality))
         for name, peer in peers.items():
             note(f"PyTorch {name}", peer.animate())
         if i == 0:
@@ -138,9 +145,11 @@ def run(options, dump_folder):
 # What issue and README promise, of `zoetrope` (and PyTorch bf16): each row's test and its wording.
 BARS = {
     "forward, batch 1": ("1.5 times as fast as PyTorch bf16", lambda ours, peer: peer >= 1.5 * ours),
-    "animate, whole process": ("at most 5 s", lambda ours, _: ours <= 5),
-    "first step after process start": ("at most 0.7 s", lambda ours, _: ours <= 0.7),
-    "peak memory": ("at most 1 GB", lambda ours, _: ours <= 1e9),
+    "best: whole process": ("at most 5 s", lambda ours, _: ours <= 5),
+    "best: first step after process start": ("at most 0.7 s", lambda ours, _: ours <= 0.7),
+    "best: peak memory": ("at most 1 GB", lambda ours, _: ours <= 1e9),
+    "fast: whole process": ("at most 1.2 s", lambda ours, _: ours <= 1.2),
+    "fast: denoising": ("at most 0.6 s", lambda ours, _: ours <= 0.6),
 }
 
 
@@ -151,7 +160,7 @@ def markdown(report):
     def shown(what, values):
         if not values:
             return ""
-        unit, scale = ("MB", 1e-6) if what == "peak memory" else ("s", 1)
+        unit, scale = ("MB", 1e-6) if what.endswith("peak memory") else ("s", 1)
         digits = 0 if unit == "MB" else 3
         low, middle, high = (f * scale for f in (min(values), statistics.median(values), max(values)))
         spread = f" ({low:.{digits}f} .. {high:.{digits}f})" if len(values) > 1 else ""
@@ -161,7 +170,8 @@ def markdown(report):
              f"{facts['cpu']}, {facts['cores']} cores ({', '.join(facts['extensions'])}), {report['threads']} threads,",
              f"niceness {facts['niceness']}, load average {facts['load_average']} at the start.",
              f"PyTorch {facts['torch']} eager, same weights. Commit {report['commit']}. Medians of",
-             f"{report['rounds']} interleaved rounds (least .. most). {report['steps']} steps, three guidance branches.", "",
+             f"{report['rounds']} interleaved rounds (least .. most). `best` is the teacher, {report['steps']} steps of three guidance",
+             f"branches; `fast`, the default, is the student, {STUDENT_STEPS} steps of one.", "",
              "| | " + " | ".join(who) + " | PyTorch bf16 / zoetrope | bar |", "|---|" + "---|" * (len(who) + 2)]
     for what, by in samples.items():
         medians = [statistics.median(by[name]) if name in by else None for name in who]
@@ -173,7 +183,7 @@ def markdown(report):
         lines.append(f"| {what} | " + " | ".join(shown(what, by.get(name)) for name in who) + f" | {ratio} | {bar} |")
     lines += ["", "One forward of zoetrope is a denoising step as `zoetrope bench` sees it, with guidance and the",
               "solver; PyTorch's is the network alone. PyTorch's warm clip leaves out the text encoder, loading and",
-              "the MP4."]
+              "the MP4; its denoising of `fast` is its forward of batch 1, times the steps."]
     return "\n".join(lines) + "\n"
 
 
@@ -191,7 +201,7 @@ def main():
               "threads": options.threads, "hardware": hardware()}
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([options.binary, "animate", PICTURE, "--prompt", PROMPT, "--model", options.model, "--quiet",
-                        "-o", f"{folder}/clip.mp4", "--dump", folder], check=True)
+                        "--quality", "best", "-o", f"{folder}/clip.mp4", "--dump", folder], check=True)
         report["steps"] = json.loads(pathlib.Path(folder, "request.json").read_text(encoding="utf-8"))["steps"]
         report["samples"] = run(options, folder)
     options.results.mkdir(parents=True, exist_ok=True)

@@ -15,4 +15,7 @@ struct BuildInfo {
 
 BuildInfo build_info();
 
+// The same in one line: "zoetrope 0.1.0 (Release, ...)".
+std::string version_line();
+
 }  // namespace zoetrope::apps

@@ -16,17 +16,15 @@ Command add_version(CLI::App& root) {
   const auto json = std::make_shared<bool>(false);
   command->add_flag("--json", *json, "Print one JSON object on stdout");
   return {command, [json] {
-            const BuildInfo build = build_info();
             if (*json) {
+              const BuildInfo build = build_info();
               print_json({{"version", build.version},
                           {"build", build.build_type},
                           {"compiler", build.compiler},
                           {"libtorch", build.libtorch},
                           {"cuda", build.has_cuda}});
             } else {
-              std::printf("zoetrope %s (%s, %s, LibTorch %s%s)\n", build.version.c_str(),
-                          build.build_type.c_str(), build.compiler.c_str(), build.libtorch.c_str(),
-                          build.has_cuda ? ", CUDA" : "");
+              std::printf("%s\n", version_line().c_str());
             }
             return kExitFine;
           }};

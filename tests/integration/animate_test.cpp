@@ -178,6 +178,7 @@ TEST_F(CommandLineTest, DoctorAndVersionSpeakJson) {
   EXPECT_EQ(doctor.exit_code, 0) << doctor.out;
   EXPECT_TRUE(nlohmann::json::parse(doctor.out).at("usable").get<bool>());
   EXPECT_TRUE(nlohmann::json::parse(run({"version", "--json"}).out).contains("libtorch"));
+  EXPECT_EQ(run({"--version"}).out, run({"version"}).out);
 }
 
 TEST_F(CommandLineTest, CompletionKnowsEveryCommandAndFlag) {
