@@ -23,8 +23,8 @@ std::vector<std::vector<int64_t>> rounds(const std::vector<int64_t>& clips,
   size_t turn = 0;
   for (auto& [unused, members] : by_concept) {
     // Not std::ranges::rotate: clang 14, which checks this code, cannot compile libstdc++ 12's.
-    std::rotate(members.begin(),
-                members.begin() + static_cast<int64_t>(turn++ % members.size()), members.end());
+    std::rotate(members.begin(), members.begin() + static_cast<int64_t>(turn++ % members.size()),
+                members.end());
     if (found.size() < members.size()) found.resize(members.size());
     for (size_t i = 0; i < members.size(); ++i) found[i].push_back(members[i]);
   }
