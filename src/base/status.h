@@ -62,6 +62,16 @@ inline Status data_loss(std::string message) { return {StatusCode::kDataLoss, st
 inline Status resource_exhausted(std::string message) {
   return {StatusCode::kResourceExhausted, std::move(message)};
 }
+inline Status failed_precondition(std::string message) {
+  return {StatusCode::kFailedPrecondition, std::move(message)};
+}
+inline Status already_exists(std::string message) {
+  return {StatusCode::kAlreadyExists, std::move(message)};
+}
+inline Status aborted(std::string message) { return {StatusCode::kAborted, std::move(message)}; }
+inline Status unavailable(std::string message) {
+  return {StatusCode::kUnavailable, std::move(message)};
+}
 inline Status internal_error(std::string message) {
   return {StatusCode::kInternal, std::move(message)};
 }

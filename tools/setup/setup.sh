@@ -89,7 +89,7 @@ apt_missing() {  # PURPOSE: names of the packages of the list that are not insta
   # shellcheck disable=SC1091
   system=$(. /etc/os-release && echo "$ID")
   names=$(awk -v purpose="$1" -v system_id="$system" \
-    '!/^#/ && NF && ($2 == "" || $2 == purpose) && ($3 == "" || $3 == system_id) {print $1}' \
+    '!/^#/ && NF && ($2 == "" || $2 == "always" || $2 == purpose) && ($3 == "" || $3 == system_id) {print $1}' \
     "$ZT_ROOT/tools/setup/apt.txt")
   # shellcheck disable=SC2086
   comm -23 <(sort <<<"$names") \

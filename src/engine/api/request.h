@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "media/image.h"
@@ -26,6 +27,9 @@ enum class Quality {
   kBest,  // the teacher: any number of steps, one to three passes each
 };
 
+// What is made of what.
+enum class Task { kImageToVideo, kTextToVideo, kTextToImage, kImageToImage };
+
 // What a distilled student can be asked for: what it was trained on.
 struct StudentLimits {
   int steps = 0;  // no other number
@@ -37,8 +41,9 @@ struct StudentLimits {
 
 // What a model does when nobody says otherwise, and what it can do at all.
 struct ModelDefaults {
-  std::string pipeline;  // "_class_name" of model_index.json
-  int width = 0;         // pixels of the frames the model makes
+  std::string pipeline;     // "_class_name" of model_index.json
+  std::vector<Task> tasks;  // what it can do; the first is what it is for
+  int width = 0;            // pixels of the frames the model makes
   int height = 0;
   int num_frames = 16;
   int max_frames = 16;
@@ -56,8 +61,10 @@ struct ModelDefaults {
 };
 
 struct Request {
-  media::Image picture;  // any size and shape
-  std::string prompt;    // UTF-8; empty means "whatever the picture suggests"
+  Task task = Task::kImageToVideo;
+  media::Image picture;                        // any size and shape
+  std::string prompt;                          // UTF-8; empty means "whatever the picture suggests"
+  std::optional<std::string> negative_prompt;  // takes the empty text's place in guidance
   uint64_t seed = 0;
   std::optional<Quality> quality;
   std::optional<int> num_frames;
