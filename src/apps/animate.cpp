@@ -101,6 +101,8 @@ void add_sampling_flags(CLI::App& command, Flags& flags) {
       "How closely to follow the prompt (default: the model's, 3)", "X");
   add("--image-guidance", flags.request.image_guidance,
       "How closely to keep to the picture (default: the model's, 1.5)", "X");
+  add("--negative-prompt", flags.request.negative_prompt,
+      "What the clip should not look like; quality best alone takes it", "TEXT");
   command
       .add_option("--tier", flags.request.tier,
                   "lossless: all the model says; balanced: faster, reusing what hardly changes "

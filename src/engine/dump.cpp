@@ -35,6 +35,7 @@ base::Status write_dump(const fs::path& folder, const ResolvedRequest& request,
     }
   }
   const nlohmann::json facts = {{"prompt", request.prompt},
+                                {"negative_prompt", request.negative_prompt},
                                 {"seed", request.seed},
                                 {"quality", request.quality == Quality::kFast ? "fast" : "best"},
                                 {"steps", request.steps},

@@ -64,6 +64,10 @@ class TorchEngine final : public Engine {
       Request cleaned = request;
       int replaced = 0;
       cleaned.prompt = sanitise_utf8(request.prompt, replaced);
+      int replaced_negative = 0;
+      if (cleaned.negative_prompt) {
+        cleaned.negative_prompt = sanitise_utf8(*cleaned.negative_prompt, replaced_negative);
+      }
       ZT_ASSIGN_OR_RETURN(const ResolvedRequest resolved, resolve(std::move(cleaned), defaults_));
       const MemoryPlan memory = plan(resolved);
       if (!memory.fits()) return does_not_fit(memory);
@@ -72,6 +76,10 @@ class TorchEngine final : public Engine {
       if (replaced > 0) {
         clip.warnings.push_back(
             fmt::format("prompt: {} bytes are not UTF-8 and were replaced", replaced));
+      }
+      if (replaced_negative > 0) {
+        clip.warnings.push_back(fmt::format(
+            "negative_prompt: {} bytes are not UTF-8 and were replaced", replaced_negative));
       }
       return clip;
     });
@@ -109,7 +117,7 @@ class TorchEngine final : public Engine {
 
   BundleMap inputs_of(const ResolvedRequest& request, const at::Tensor& noise) const {
     BundleMap inputs;
-    inputs["prompt"].facts = {{"text", request.prompt}};
+    inputs["prompt"].facts = {{"text", request.prompt}, {"negative_text", request.negative_prompt}};
     inputs["picture"].tensors["pixels"] = pipeline::to_pixels(request.picture);
     inputs["picture"].facts = {{"num_frames", request.num_frames},
                                {"width", defaults_.width},
@@ -134,6 +142,7 @@ class TorchEngine final : public Engine {
       hooks.preview = [show = watch.preview](const at::Tensor& frames) {
         show(pipeline::to_image(at::cat(frames.unbind(0), 1)));  // side by side
       };
+      hooks.wants_preview = watch.wants_preview;
     }
     return hooks;
   }
@@ -157,7 +166,9 @@ class TorchEngine final : public Engine {
     clip.seed = request.seed;
     clip.steps = request.steps;
     clip.tier = request.tier;
-    for (const at::Tensor& pixels : result.outputs.at("frames").tensor("frames").unbind(0)) {
+    at::Tensor frames = result.outputs.at("frames").tensor("frames");
+    if (request.frame) frames = frames.narrow(0, *request.frame, 1);
+    for (const at::Tensor& pixels : frames.unbind(0)) {
       media::Image frame = pipeline::to_image(pixels);
       const bool as_is = frame.width == request.width && frame.height == request.height;
       clip.frames.push_back(as_is ? std::move(frame)
@@ -174,6 +185,11 @@ class TorchEngine final : public Engine {
     if (text.fact<bool>("truncated")) {
       clip.warnings.push_back(fmt::format(
           "prompt: only the first {} tokens count, the rest was cut", text.fact<int>("tokens")));
+    }
+    if (text.fact<bool>("negative_truncated")) {
+      clip.warnings.push_back(
+          fmt::format("negative_prompt: only the first {} tokens count, the rest was cut",
+                      text.fact<int>("negative_tokens")));
     }
     clip.peak_memory_bytes = components_.device.is_cuda()
                                  ? tensor::peak_cuda_bytes(components_.device)

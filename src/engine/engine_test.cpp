@@ -45,6 +45,12 @@ Request request(uint64_t seed = 1) {
   return request;
 }
 
+ModelDefaults image_model() {
+  ModelDefaults model;
+  model.tasks = {Task::kImageToVideo, Task::kImageToImage};
+  return model;
+}
+
 class EngineTest : public testing::Test {
  protected:
   EngineTest() { test_support::write_random_model(folder_.path()); }
@@ -90,6 +96,52 @@ TEST_F(EngineTest, ShowsFrameZeroAsTheNetworkMadeIt) {
   const ClipResult plain = engine->generate(request()).value_or_throw();
   EXPECT_TRUE(plain.own_first_frame.empty());
   EXPECT_EQ(plain.frames, clip.frames);
+}
+
+TEST_F(EngineTest, PreviewsAreMadeWhileSomebodyLooks) {
+  const auto engine = open();
+  int asked = 0, previews = 0;
+  Watch watch;
+  watch.preview = [&](const media::Image&) { ++previews; };
+  watch.wants_preview = [&] { return ++asked == 2; };
+  ASSERT_TRUE(engine->generate(request(), watch).ok());
+  EXPECT_EQ(asked, 3);
+  EXPECT_EQ(previews, 1);
+}
+
+TEST_F(EngineTest, AnImageIsOneFrameOfTheClip) {
+  const auto engine = open();
+  EXPECT_THAT(engine->defaults().tasks,
+              testing::ElementsAre(Task::kImageToVideo, Task::kImageToImage));
+  const std::vector<media::Image> clip = engine->generate(request()).value_or_throw().frames;
+  Request one = request();
+  one.task = Task::kImageToImage;
+  EXPECT_THAT(engine->generate(one).value_or_throw().frames,
+              testing::ElementsAre(clip.at(clip.size() / 2)));
+  one.frame = static_cast<int>(clip.size()) - 1;
+  EXPECT_THAT(engine->generate(one).value_or_throw().frames, testing::ElementsAre(clip.back()));
+}
+
+TEST_F(EngineTest, ANegativePromptTakesTheEmptyTextsPlace) {
+  const auto engine = open();
+  const std::vector<media::Image> plain = engine->generate(request()).value_or_throw().frames;
+  Request wish = request();
+  wish.negative_prompt = "";
+  EXPECT_EQ(engine->generate(wish).value_or_throw().frames, plain);
+  wish.negative_prompt = "a cat nodding";
+  EXPECT_NE(engine->generate(wish).value_or_throw().frames, plain);
+  // As its own opposite a prompt adds nothing to guidance: the scale no longer matters.
+  wish.negative_prompt = wish.prompt;
+  const std::vector<media::Image> same = engine->generate(wish).value_or_throw().frames;
+  wish.text_guidance = 1.0;
+  int largest = 0;
+  const std::vector<media::Image> other = engine->generate(wish).value_or_throw().frames;
+  for (size_t f = 0; f < same.size(); ++f) {
+    for (size_t i = 0; i < same[f].rgb.size(); ++i) {
+      largest = std::max(largest, std::abs(int{same[f].rgb[i]} - int{other[f].rgb[i]}));
+    }
+  }
+  EXPECT_LE(largest, 1) << "rounding";
 }
 
 TEST_F(EngineTest, BalancedReusesBlocksAndLosslessDoesNot) {
@@ -253,7 +305,7 @@ TEST(MemoryPlanTest, KeptBlocksCount) {
 }
 
 TEST(RequestTest, NamesTheFieldAtFault) {
-  ModelDefaults model;
+  ModelDefaults model = image_model();
   model.width = model.height = 128;
   model.three_way_guidance = model.has_motion = true;
   const auto message = [&](auto change) {
@@ -276,7 +328,7 @@ TEST(RequestTest, NamesTheFieldAtFault) {
 }
 
 TEST(RequestTest, ATierIsRefusedWhereItHasNoMeaning) {
-  ModelDefaults model;
+  ModelDefaults model = image_model();
   model.width = model.height = 128;
   model.steps = 15;
   Request balanced = request();
@@ -294,8 +346,50 @@ TEST(RequestTest, ATierIsRefusedWhereItHasNoMeaning) {
   EXPECT_TRUE(resolve(balanced, model).ok());
 }
 
+TEST(RequestTest, ATaskTheModelHasNotIsRefused) {
+  ModelDefaults model = image_model();
+  model.width = model.height = 128;
+  Request wish = request();
+  wish.task = Task::kTextToImage;
+  EXPECT_EQ(
+      resolve(wish, model).status(),
+      base::invalid_argument(
+          "task: this model cannot do text_to_image; it does image_to_video, image_to_image"));
+  wish.task = Task::kImageToImage;
+  EXPECT_EQ(resolve(wish, model).value_or_throw().task, Task::kImageToImage);
+}
+
+TEST(RequestTest, OneFrameIsTheMiddleOneUnlessNamed) {
+  ModelDefaults model = image_model();
+  model.width = model.height = 128;
+  Request wish = request();
+  EXPECT_FALSE(resolve(wish, model).value_or_throw().frame.has_value());
+  wish.frame = 3;
+  EXPECT_THAT(resolve(wish, model).status().message(), StartsWith("frame: only image_to_image"));
+  wish.task = Task::kImageToImage;
+  EXPECT_EQ(resolve(wish, model).value_or_throw().frame, 3);
+  wish.num_frames = 3;
+  EXPECT_THAT(resolve(wish, model).status().message(), StartsWith("frame: 3 is not between 0"));
+  wish.frame.reset();
+  EXPECT_EQ(resolve(wish, model).value_or_throw().frame, 1);
+}
+
+TEST(RequestTest, OnlyTheTeacherTakesANegativePrompt) {
+  ModelDefaults model = image_model();
+  model.width = model.height = 128;
+  model.student = StudentLimits{.steps = 8, .most_image_guidance = 9, .most_text_guidance = 9};
+  Request wish = request();
+  wish.negative_prompt = "blurred";
+  EXPECT_THAT(resolve(wish, model).status().message(), StartsWith("negative_prompt:"));
+  wish.quality = Quality::kBest;
+  EXPECT_EQ(resolve(wish, model).value_or_throw().negative_prompt, "blurred");
+  wish.quality.reset();
+  wish.negative_prompt = "";  // what guidance has anyway
+  EXPECT_TRUE(resolve(wish, model).ok());
+}
+
 TEST(RequestTest, SizeKeepsTheShapeAndIsEven) {
-  ModelDefaults model;
+  ModelDefaults model = image_model();
   model.width = 1280;
   model.height = 704;
   Request wide = request();

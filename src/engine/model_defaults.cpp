@@ -10,6 +10,7 @@ ModelDefaults model_defaults(const pipeline::ModelIndex& index,
   const weights::JsonObject& json = index.json;
   ModelDefaults defaults;
   defaults.pipeline = recipe.class_name;
+  defaults.tasks = {Task::kImageToVideo, Task::kImageToImage};  // of every recipe there is
   const auto size = json.get<std::vector<int64_t>>("sample_size", {recipe.height, recipe.width});
   // The latents must halve evenly down to the deepest level of both networks.
   const int64_t unit =

@@ -9,8 +9,6 @@
 namespace zoetrope::media {
 namespace {
 
-constexpr float kQuality = 90;
-
 struct DeleteEncoder {
   void operator()(WebPAnimEncoder* p) const { WebPAnimEncoderDelete(p); }
 };
@@ -39,7 +37,7 @@ base::Status add_frame(WebPAnimEncoder* encoder, const Image& image, int timesta
 
 }  // namespace
 
-EncodedClip encode_animated_webp(const Clip& clip, const base::CancelToken& cancel) {
+EncodedClip encode_animated_webp(const Clip& clip, int quality, const base::CancelToken& cancel) {
   const Image& first = clip.frames.front();
   if (first.width > WEBP_MAX_DIMENSION || first.height > WEBP_MAX_DIMENSION) {
     return base::invalid_argument("WebP can hold frames of 16383 x 16383 pixels at most");
@@ -50,7 +48,7 @@ EncodedClip encode_animated_webp(const Clip& clip, const base::CancelToken& canc
     return base::internal_error("libwebp mismatch");
   }
   options.anim_params.loop_count = 0;  // for ever
-  config.quality = kQuality;
+  config.quality = static_cast<float>(quality);
   config.use_sharp_yuv = 1;  // keeps thin coloured edges crisp in spite of 4:2:0
   const std::unique_ptr<WebPAnimEncoder, DeleteEncoder> encoder(
       WebPAnimEncoderNew(first.width, first.height, &options));

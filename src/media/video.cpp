@@ -39,7 +39,7 @@ Result<VideoFormat> video_format_for(const std::filesystem::path& path) {
 }
 
 Result<std::vector<uint8_t>> encode_clip(const Clip& clip, VideoFormat format,
-                                         const base::CancelToken& cancel) {
+                                         const base::CancelToken& cancel, int webp_quality) {
   ZT_RETURN_IF_ERROR(check(clip));
   switch (format) {
     case VideoFormat::kMp4:
@@ -47,7 +47,7 @@ Result<std::vector<uint8_t>> encode_clip(const Clip& clip, VideoFormat format,
     case VideoFormat::kGif:
       return encode_gif(clip, cancel);
     case VideoFormat::kWebp:
-      return encode_animated_webp(clip, cancel);
+      return encode_animated_webp(clip, webp_quality, cancel);
   }
   return base::internal_error("unknown clip format");
 }

@@ -54,7 +54,9 @@ void on_png_write(png_structp png, png_bytep from, size_t count) {
   writer->bytes.insert(writer->bytes.end(), from, from + count);
 }
 
-Result<Encoded> encode_png(const Image& image) {
+enum class PngEffort { kQuick, kUsual };
+
+Result<Encoded> encode_png(const Image& image, PngEffort effort) {
   PngWriter writer;
   writer.png =
       png_create_write_struct(PNG_LIBPNG_VER_STRING, &writer, on_png_error, on_png_warning);
@@ -65,6 +67,10 @@ Result<Encoded> encode_png(const Image& image) {
     png_set_IHDR(writer.png, writer.info, static_cast<png_uint_32>(image.width),
                  static_cast<png_uint_32>(image.height), 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+    if (effort == PngEffort::kQuick) {
+      png_set_compression_level(writer.png, 1);
+      png_set_filter(writer.png, PNG_FILTER_TYPE_BASE, PNG_FILTER_SUB);
+    }
     png_set_sRGB(writer.png, writer.info, PNG_sRGB_INTENT_PERCEPTUAL);
     png_write_info(writer.png, writer.info);
     for (int y = 0; y < image.height; ++y) png_write_row(writer.png, image.at(0, y));
@@ -90,7 +96,7 @@ struct JpegWriter {
   }
 };
 
-Result<Encoded> encode_jpeg(const Image& image) {
+Result<Encoded> encode_jpeg(const Image& image, int quality) {
   JpegWriter writer;
   writer.jpeg.err = jpeg_std_error(&writer.errors);
   writer.jpeg.client_data = &writer;
@@ -108,7 +114,7 @@ Result<Encoded> encode_jpeg(const Image& image) {
     jpeg.input_components = 3;
     jpeg.in_color_space = JCS_RGB;
     jpeg_set_defaults(&jpeg);
-    jpeg_set_quality(&jpeg, kJpegQuality, TRUE);
+    jpeg_set_quality(&jpeg, quality, TRUE);
     jpeg.comp_info[0].h_samp_factor = jpeg.comp_info[0].v_samp_factor = 1;
     jpeg.optimize_coding = TRUE;
     jpeg_start_compress(&jpeg, TRUE);
@@ -135,7 +141,7 @@ struct WebpWriter {
   }
 };
 
-Result<Encoded> encode_webp(const Image& image) {
+Result<Encoded> encode_webp(const Image& image, std::optional<int> quality) {
   if (image.width > WEBP_MAX_DIMENSION || image.height > WEBP_MAX_DIMENSION) {
     return too_large("WebP", WEBP_MAX_DIMENSION);
   }
@@ -144,6 +150,11 @@ Result<Encoded> encode_webp(const Image& image) {
   if (!WebPPictureInit(&writer.picture) || !WebPConfigInit(&config) ||
       !WebPConfigLosslessPreset(&config, 6)) {
     return base::internal_error("libwebp mismatch");
+  }
+  if (quality) {
+    config.lossless = 0;
+    config.method = 4;  // libwebp's own middle; the preset's is dear
+    config.quality = static_cast<float>(*quality);
   }
   writer.picture.use_argb = 1;
   writer.picture.width = image.width;
@@ -163,17 +174,22 @@ Result<ImageFormat> image_format_for(const std::filesystem::path& path) {
   return format_by_extension<ImageFormat>(path, kExtensions);
 }
 
-Result<Encoded> encode_image(const Image& image, ImageFormat format) {
+Result<Encoded> encode_image(const Image& image, ImageFormat format, std::optional<int> quality) {
   if (image.empty()) return base::invalid_argument("the picture is empty");
   switch (format) {
     case ImageFormat::kPng:
-      return encode_png(image);
+      return encode_png(image, PngEffort::kUsual);
     case ImageFormat::kJpeg:
-      return encode_jpeg(image);
+      return encode_jpeg(image, quality.value_or(kJpegQuality));
     case ImageFormat::kWebp:
-      return encode_webp(image);
+      return encode_webp(image, quality);
   }
   return base::internal_error("unknown picture format");
+}
+
+Result<Encoded> encode_png_quickly(const Image& image) {
+  if (image.empty()) return base::invalid_argument("the picture is empty");
+  return encode_png(image, PngEffort::kQuick);
 }
 
 base::Status write_image(const std::filesystem::path& path, const Image& image,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <vector>
 
 #include "base/cancel.h"
@@ -16,9 +17,14 @@ enum class ImageFormat { kPng, kJpeg, kWebp };
 // the list; callers ask before long work, so that a typing mistake costs nothing.
 base::Result<ImageFormat> image_format_for(const std::filesystem::path& path);
 
-// PNG and WebP keep every pixel; JPEG is of quality 92 without chroma subsampling.
-// kInvalidArgument if the format cannot hold a picture of this size.
-base::Result<std::vector<uint8_t>> encode_image(const Image& image, ImageFormat format);
+// PNG and WebP keep every pixel; JPEG is of quality 92 without chroma subsampling. `quality`, 1 to
+// 100, is another one for JPEG, and makes WebP lossy. kInvalidArgument if the format cannot hold a
+// picture of this size.
+base::Result<std::vector<uint8_t>> encode_image(const Image& image, ImageFormat format,
+                                                std::optional<int> quality = {});
+
+// PNG in a quarter of the time, half as large again: for files that are read back soon.
+base::Result<std::vector<uint8_t>> encode_png_quickly(const Image& image);
 
 base::Status write_image(const std::filesystem::path& path, const Image& image,
                          const base::CancelToken& cancel = {});

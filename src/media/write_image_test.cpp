@@ -28,6 +28,23 @@ TEST(WriteImage, PngAndWebpKeepEveryPixel) {
   }
 }
 
+TEST(WriteImage, AQuickPngKeepsEveryPixelToo) {
+  const Image picture = testing::test_picture(61, 47);
+  EXPECT_EQ(decoded(*encode_png_quickly(picture)), picture);
+  EXPECT_FALSE(encode_png_quickly(Image()).ok());
+}
+
+TEST(WriteImage, LessQualityMakesSmallerFilesAndLargerErrors) {
+  const Image picture = testing::test_picture(120, 90);
+  for (const ImageFormat format : {ImageFormat::kJpeg, ImageFormat::kWebp}) {
+    const auto fine = *encode_image(picture, format, 95);
+    const auto coarse = *encode_image(picture, format, 30);
+    EXPECT_LT(coarse.size(), fine.size());
+    EXPECT_LT(testing::psnr(decoded(coarse), picture), testing::psnr(decoded(fine), picture));
+    EXPECT_NE(decoded(fine), picture) << "lossy";
+  }
+}
+
 // What quantisation alone may cost: an error uniform over each step has mean square step^2 / 12,
 // carried from YCbCr to RGB, plus the rounding of the samples on both ways.
 double jpeg_noise(const std::vector<uint8_t>& bytes) {

@@ -48,7 +48,7 @@ models::AnimateUnet::Inputs network_inputs(const Components& components, const G
   for (const diffusion::GuidanceBranch& branch : plan.branches()) {
     const bool full = branch.conditioning == diffusion::Conditioning::kFull;
     const bool none = branch.conditioning == diffusion::Conditioning::kNone;
-    texts.push_back(text.tensor(full ? "text" : "empty_text"));
+    texts.push_back(text.tensor(full ? "text" : "negative_text"));
     images.push_back(none && !none_has_latents ? at::zeros_like(latents) : latents);
     if (embedding == nullptr) continue;
     const at::Tensor& row = embedding->tensor("image_embeddings");
@@ -104,7 +104,9 @@ DenoiseSession make_session(const Components& components, const Bundle& noise, c
                               .preview = nullptr,
                               .cancel = context.cancel};
   if (hooks.preview) {
-    setup.preview = [&components, show = hooks.preview](const at::Tensor& x0) {
+    setup.preview = [&components, show = hooks.preview,
+                     wanted = hooks.wants_preview](const at::Tensor& x0) {
+      if (wanted && !wanted()) return;
       const int64_t every = std::max<int64_t>(1, x0.size(0) / kPreviewFrames);
       show(decode_frames(components, x0.slice(0, 0, std::nullopt, every)));
     };

@@ -40,13 +40,17 @@ at::Tensor over_frames(const at::Tensor& latents, int64_t frames,
 
 Bundle text_encode(const Components& components, const Bundle& prompt) {
   const weights::Tokens tokens = components.tokenizer.encode(prompt.fact<std::string>("text"));
-  const at::Tensor ids = at::cat({to_ids(tokens), to_ids(components.tokenizer.encode(""))});
+  const weights::Tokens negative =
+      components.tokenizer.encode(prompt.facts.value("negative_text", std::string()));
+  const at::Tensor ids = at::cat({to_ids(tokens), to_ids(negative)});
   const at::Tensor states = components.text_encoder(ids.to(components.device));
   Bundle out;
   out.tensors["text"] = states.narrow(0, 0, 1);
-  out.tensors["empty_text"] = states.narrow(0, 1, 1);
+  out.tensors["negative_text"] = states.narrow(0, 1, 1);
   out.facts["tokens"] = tokens.length;
   out.facts["truncated"] = tokens.truncated;
+  out.facts["negative_tokens"] = negative.length;
+  out.facts["negative_truncated"] = negative.truncated;
   return out;
 }
 

@@ -20,6 +20,8 @@ struct DenoiseHooks {
   std::function<void(DenoiseSession&)> drive;
   // A few frames u8 [n, h, w, 3], spread over the clip, of the present estimate; may be empty.
   std::function<void(const at::Tensor& frames)> preview;
+  // Asked before each preview; empty means yes.
+  std::function<bool()> wants_preview;
 };
 
 // `components` must outlive the table; a table serves one run.

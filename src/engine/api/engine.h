@@ -32,8 +32,8 @@ struct StageTime {
 };
 
 struct ClipResult {
-  std::vector<media::Image> frames;
-  media::Image own_first_frame;  // of the size the model makes; empty unless asked for
+  std::vector<media::Image> frames;  // of kImageToImage one
+  media::Image own_first_frame;      // of the size the model makes; empty unless asked for
   int fps = 0;
   uint64_t seed = 0;
   int steps = 0;
@@ -49,6 +49,8 @@ struct Watch {
   base::ProgressSink progress;
   // A contact sheet of the clip as the model sees it now, after each step. Costs time if set.
   std::function<void(const media::Image&)> preview;
+  // Asked before each preview whether anybody looks; empty means yes.
+  std::function<bool()> wants_preview;
   base::CancelToken cancel;
 };
 

@@ -132,6 +132,7 @@ std::string request_json(const JobRequest& job) {
   put(object, "text_guidance", request.text_guidance);
   put(object, "motion", request.motion);
   put(object, "size", request.size);
+  put(object, "frame", request.frame);
   // A prompt is bytes of a stranger: what is not UTF-8 is replaced rather than thrown about.
   return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -155,6 +156,7 @@ Result<JobRequest> parse_request_json(const std::string& text) {
     take(object, "text_guidance", request.text_guidance);
     take(object, "motion", request.motion);
     take(object, "size", request.size);
+    take(object, "frame", request.frame);
     job.format = format_of(object.at("format").get<std::string>());
     job.compression = object.at("compression");
     job.count = object.at("count");

@@ -39,6 +39,8 @@ struct JobServiceOptions {
 struct NewJob {
   JobRequest what;
   std::string owner;
+  // A replay must be the same request: a seed that the client did not name must follow from the
+  // key.
   std::string idempotency_key;
   bool attended = false;
   std::optional<std::chrono::milliseconds> deadline;

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "engine/api/job.h"
+
 namespace zoetrope::engine {
 namespace {
 
@@ -44,6 +46,33 @@ size_t sequence_length(std::string_view text) {
     if ((byte(i) & 0xC0) != 0x80) return 0;
   }
   return length;
+}
+
+base::Status check_task(const Request& request, const ModelDefaults& defaults) {
+  std::string can;
+  for (const Task task : defaults.tasks) {
+    if (task == request.task) return {};
+    can += (can.empty() ? "" : ", ") + std::string(to_string(task));
+  }
+  return base::invalid_argument(
+      fmt::format("task: this model cannot do {}; it does {}", to_string(request.task), can));
+}
+
+base::Status check_prompt(const char* field, const std::string& text) {
+  if (text.size() <= kMaxPromptBytes) return {};
+  return base::invalid_argument(
+      fmt::format("{}: {} bytes is over the limit of {}", field, text.size(), kMaxPromptBytes));
+}
+
+// The frame of kImageToImage: the middle one, where the picture has moved, unless another is named.
+base::Result<std::optional<int>> resolve_frame(const Request& request, int num_frames) {
+  if (request.task != Task::kImageToImage) {
+    if (!request.frame) return std::optional<int>();
+    return base::invalid_argument("frame: only image_to_image takes one frame of the clip");
+  }
+  const int frame = request.frame.value_or(num_frames / 2);
+  ZT_RETURN_IF_ERROR(check_range("frame", frame, 0, num_frames - 1));
+  return std::optional<int>(frame);
 }
 
 base::Status check_tier(Tier tier, const ResolvedRequest& request, const ModelDefaults& defaults) {
@@ -105,11 +134,10 @@ std::string sanitise_utf8(const std::string& text, int& replaced) {
 }
 
 base::Result<ResolvedRequest> resolve(Request request, const ModelDefaults& defaults) {
+  ZT_RETURN_IF_ERROR(check_task(request, defaults));
   if (request.picture.empty()) return base::invalid_argument("picture: is empty");
-  if (request.prompt.size() > kMaxPromptBytes) {
-    return base::invalid_argument(fmt::format("prompt: {} bytes is over the limit of {}",
-                                              request.prompt.size(), kMaxPromptBytes));
-  }
+  ZT_RETURN_IF_ERROR(check_prompt("prompt", request.prompt));
+  ZT_RETURN_IF_ERROR(check_prompt("negative_prompt", request.negative_prompt.value_or("")));
   if (request.image_guidance && !defaults.three_way_guidance) {
     return base::invalid_argument("image_guidance: this model has no separate image guidance");
   }
@@ -118,11 +146,18 @@ base::Result<ResolvedRequest> resolve(Request request, const ModelDefaults& defa
   }
 
   ResolvedRequest resolved;
+  resolved.task = request.task;
   resolved.seed = request.seed;
   resolved.quality = request.quality.value_or(defaults.student ? Quality::kFast : Quality::kBest);
   const bool fast = resolved.quality == Quality::kFast;
   if (fast && !defaults.student) {
     return base::invalid_argument("quality: this model has no distilled student for 'fast'");
+  }
+  resolved.negative_prompt = request.negative_prompt.value_or("");
+  if (fast && !resolved.negative_prompt.empty()) {
+    return base::invalid_argument(
+        "negative_prompt: the distilled student has its guidance inside and takes none; quality "
+        "'best' does");
   }
   resolved.num_frames = request.num_frames.value_or(defaults.num_frames);
   resolved.fps = request.fps.value_or(defaults.fps);
@@ -131,6 +166,7 @@ base::Result<ResolvedRequest> resolve(Request request, const ModelDefaults& defa
   resolved.text_guidance = request.text_guidance.value_or(defaults.text_guidance);
   resolved.motion = request.motion.value_or(defaults.motion);
   ZT_RETURN_IF_ERROR(check_range("num_frames", resolved.num_frames, 1, defaults.max_frames));
+  ZT_ASSIGN_OR_RETURN(resolved.frame, resolve_frame(request, resolved.num_frames));
   ZT_RETURN_IF_ERROR(check_range("fps", resolved.fps, 1, 120));
   ZT_RETURN_IF_ERROR(check_range("steps", resolved.steps, 1, defaults.max_steps));
   ZT_RETURN_IF_ERROR(check_range("image_guidance", resolved.image_guidance, 0.0, 50.0));

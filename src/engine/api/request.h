@@ -27,7 +27,7 @@ enum class Quality {
   kBest,  // the teacher: any number of steps, one to three passes each
 };
 
-// What is made of what.
+// What is made of what. kImageToImage is one frame of a clip.
 enum class Task { kImageToVideo, kTextToVideo, kTextToImage, kImageToImage };
 
 // What a distilled student can be asked for: what it was trained on.
@@ -74,6 +74,7 @@ struct Request {
   std::optional<double> text_guidance;   // how much nearer to the text
   std::optional<double> motion;          // 0 nearly still .. 1 lively
   std::optional<int> size;               // longer side of the frames returned; enlarges or reduces
+  std::optional<int> frame;              // of kImageToImage: which frame of the clip, from 0
   Tier tier = Tier::kLossless;
 
   // Also return frame 0 as the network made it, where the model puts the picture itself there.
@@ -85,11 +86,14 @@ struct Request {
 };
 
 struct ResolvedRequest {
+  Task task = Task::kImageToVideo;
   media::Image picture;
   std::string prompt;
+  std::string negative_prompt;  // empty: the empty text stands in guidance
   uint64_t seed = 0;
   Quality quality = Quality::kBest;
   int num_frames = 0;
+  std::optional<int> frame;  // the one that is wanted; empty: all of them
   int fps = 0;
   int steps = 0;
   double image_guidance = 1;
