@@ -74,14 +74,18 @@ OutputFormat format_of(std::string_view name) {
   throw base::Error(base::StatusCode::kDataLoss, fmt::format("unknown format \"{}\"", name));
 }
 
-template <typename T>
-void put(json& object, const char* key, const std::optional<T>& value) {
-  if (value) object[key] = *value;
-}
-
-template <typename T>
-void take(const json& object, const char* key, std::optional<T>& value) {
-  if (const auto found = object.find(key); found != object.end()) value = found->get<T>();
+// The fields that may be absent, for writing and for reading alike.
+template <typename AnyRequest, typename Visit>
+void visit_optional_fields(AnyRequest& request, Visit&& visit) {
+  visit("negative_prompt", request.negative_prompt);
+  visit("num_frames", request.num_frames);
+  visit("fps", request.fps);
+  visit("steps", request.steps);
+  visit("image_guidance", request.image_guidance);
+  visit("text_guidance", request.text_guidance);
+  visit("motion", request.motion);
+  visit("size", request.size);
+  visit("frame", request.frame);
 }
 
 // What `parse` makes of the text, or kDataLoss with what is wrong.
@@ -124,15 +128,9 @@ std::string request_json(const JobRequest& job) {
                  {"count", job.count},
                  {"model", job.model}};
   if (request.quality) object["quality"] = name_of(kQualities, *request.quality);
-  put(object, "negative_prompt", request.negative_prompt);
-  put(object, "num_frames", request.num_frames);
-  put(object, "fps", request.fps);
-  put(object, "steps", request.steps);
-  put(object, "image_guidance", request.image_guidance);
-  put(object, "text_guidance", request.text_guidance);
-  put(object, "motion", request.motion);
-  put(object, "size", request.size);
-  put(object, "frame", request.frame);
+  visit_optional_fields(request, [&](const char* key, const auto& value) {
+    if (value) object[key] = *value;
+  });
   // A prompt is bytes of a stranger: what is not UTF-8 is replaced rather than thrown about.
   return object.dump(-1, ' ', false, json::error_handler_t::replace);
 }
@@ -148,15 +146,9 @@ Result<JobRequest> parse_request_json(const std::string& text) {
     if (object.contains("quality")) {
       request.quality = value_of(kQualities, object.at("quality").get<std::string>());
     }
-    take(object, "negative_prompt", request.negative_prompt);
-    take(object, "num_frames", request.num_frames);
-    take(object, "fps", request.fps);
-    take(object, "steps", request.steps);
-    take(object, "image_guidance", request.image_guidance);
-    take(object, "text_guidance", request.text_guidance);
-    take(object, "motion", request.motion);
-    take(object, "size", request.size);
-    take(object, "frame", request.frame);
+    visit_optional_fields(request, [&]<typename T>(const char* key, std::optional<T>& value) {
+      if (object.contains(key)) value = object.at(key).template get<T>();
+    });
     job.format = format_of(object.at("format").get<std::string>());
     job.compression = object.at("compression");
     job.count = object.at("count");
