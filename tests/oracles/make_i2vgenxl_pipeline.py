@@ -19,7 +19,7 @@ from diffusers import AutoencoderKL, DDIMScheduler, I2VGenXLPipeline, I2VGenXLUN
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
 from PIL import Image
 from transformers import (
-    CLIPImageProcessor,
+    CLIPImageProcessorPil,
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTokenizer,
@@ -92,7 +92,7 @@ def pipeline():
         text_encoder=text_encoder(vocabulary),
         tokenizer=words,
         image_encoder=image_encoder(),
-        feature_extractor=CLIPImageProcessor(crop_size=16, size=16),
+        feature_extractor=CLIPImageProcessorPil(crop_size=16, size=16),  # whether or not torchvision is there
         unet=unet(),
         scheduler=DDIMScheduler(
             beta_schedule="squaredcos_cap_v2", clip_sample=False, rescale_betas_zero_snr=True,
