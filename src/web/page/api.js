@@ -26,8 +26,24 @@ async function errorOf(response) {
                       retryAfter);
 }
 
-export async function send(method, path, {body, headers = {}, signal} = {}) {
-  const key = savedKey();
+let askKey = null;
+
+// `ask()` is called when the server refuses the key, or wants one; it answers whether to try again.
+export function whenKeyIsAsked(ask) { askKey = ask; }
+
+export async function send(method, path, options = {}) {
+  for (;;) {
+    const key = savedKey();
+    try {
+      return await sendOnce(method, path, key, options);
+    } catch (error) {
+      // Another call may have got the key meanwhile.
+      if (error.status !== 401 || !askKey || (savedKey() === key && !await askKey())) throw error;
+    }
+  }
+}
+
+async function sendOnce(method, path, key, {body, headers = {}, signal}) {
   const all = key ? {Authorization: "Bearer " + key, ...headers} : headers;
   let response;
   try {
