@@ -31,9 +31,10 @@ class JobStore {
  public:
   virtual ~JobStore() = default;
 
-  // Keeps a new job. If its owner already has one under its idempotency key, that one is returned
-  // and nothing is kept (compare ids to tell). kResourceExhausted if `capacity` jobs or more are
-  // queued or in progress, of this server or none: counted in the same transaction.
+  // Keeps a new job. If its owner already has one under its idempotency key (or its id), that one
+  // is returned and nothing is kept (compare ids to tell). kResourceExhausted if `capacity` jobs or
+  // more are queued, or in progress on `job.server`: counted in the same transaction. The kept job
+  // has no server yet. kInvalidArgument: a text that is not UTF-8 or has a NUL.
   virtual base::Result<Job> create(const Job& job, int64_t capacity) = 0;
 
   // kNotFound. Jobs of other owners are not found.
@@ -53,21 +54,22 @@ class JobStore {
   virtual base::Result<Job> renew(const std::string& id, const std::string& server, int attempt,
                                   int64_t lease_until_ms) = 0;
   // Ends attempt `job.attempt` of `job.server`: state (final), finished_ms, expires_ms, report and
-  // error are taken from `job`. kAborted, and nothing changes, if that attempt no longer runs it.
+  // error are taken from `job`. kAborted, and nothing changes, if that attempt no longer runs it;
+  // but the same end once more is ok, so that who got kUnavailable can try again.
   virtual base::Status finish(const Job& job) = 0;
   // Lets go of a job that this attempt has not finished: back to queued.
   virtual base::Status release(const std::string& id, const std::string& server, int attempt) = 0;
-  // A server starts: what it ran under the same name before waits again (its lease ends now).
-  // Returns these jobs.
+  // A server starts: what it ran under the same name before is queued again. Returns these jobs.
   virtual base::Result<std::vector<Job>> recover(const std::string& server) = 0;
 
-  // A queued job turns cancelled at once; of one in progress cancel_requested is set and its server
-  // does the rest. Returns the job as it is now; a final one stays as it is. kNotFound.
+  // A queued job turns cancelled at once (with no expires_ms of its own it expires at once, too);
+  // of one in progress cancel_requested is set and its server does the rest. Returns the job as it
+  // is now; a final one stays as it is. kNotFound.
   virtual base::Result<Job> cancel(const std::string& owner, const std::string& id,
                                    int64_t now_ms) = 0;
   // Completed, failed and cancelled jobs whose expires_ms has passed turn expired; expired ones
-  // that were so for `keep_ms` are forgotten. Returns the ids of the newly expired, whose files may
-  // go.
+  // are forgotten `keep_ms` after their expires_ms. Returns the ids of the newly expired, whose
+  // files may go.
   virtual base::Result<std::vector<std::string>> expire(int64_t now_ms, int64_t keep_ms) = 0;
   // Forgets a final job. kNotFound; kFailedPrecondition: it is not final.
   virtual base::Status remove(const std::string& owner, const std::string& id) = 0;
