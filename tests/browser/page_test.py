@@ -4,20 +4,18 @@
     page_test.py ZOETROPE [--screenshots DIR]
 
 Makes the clips of two configurations (one red, one blue), writes the page with `zoetrope eval page`,
-votes, closes the browser half-way and comes back, downloads the votes and has them read. Leaves with
-77, which ctest counts as skipped, where there is no Chromium.
+votes, closes the browser half-way and comes back, downloads the votes and has them read.
 """
 import argparse
 import json
 import pathlib
 import struct
 import subprocess
-import sys
 import tempfile
 
-import chromium
+import browser
+from playwright.sync_api import expect as eventually
 
-SKIPPED = 77
 PAIRS, FRAMES, SIDE = 8, 6, 32
 RED, BLUE = "red-one", "blue-one"
 SAME, OTHER = 2, 5  # trials on which the rater does not vote for red
@@ -63,9 +61,9 @@ RED_SIDE = """(() => {
 })()"""
 
 
-def key_for(browser, trial):
-    browser.wait_until(lambda: browser.evaluate("shown !== null"), "the clips do not load")
-    side = browser.evaluate(RED_SIDE)
+def key_for(page, trial):
+    page.wait_for_function("() => shown !== null")
+    side = page.evaluate(RED_SIDE)
     if trial == SAME:
         return "2"
     if trial == OTHER:
@@ -79,49 +77,49 @@ def expect(actual, wanted, what):
         raise AssertionError(f"{what}: {actual!r}, not {wanted!r}")
 
 
-def moves(browser):
+def moves(page):
     for side in ("left", "right"):
-        pixels = f"document.querySelector('#{side}').toDataURL()"
-        before = browser.evaluate(pixels)
-        browser.wait_until(lambda: browser.evaluate(pixels) != before, f"the {side} clip stands still")
+        before = page.evaluate(f"document.querySelector('#{side}').toDataURL()")
+        page.wait_for_function("([side, before]) => document.querySelector('#' + side).toDataURL() !== before",
+                               arg=[side, before])
 
 
-def first_sitting(browser, page):
-    browser.open(page)
-    expect(browser.text("#count"), f"1 of {PAIRS}", "count")
-    visible = browser.text("body")
+def first_sitting(page, address):
+    page.goto(address)
+    eventually(page.locator("#count")).to_have_text(f"1 of {PAIRS}")
+    visible = page.inner_text("body")
     for name in (RED, BLUE):
         if name in visible:
             raise AssertionError("the page shows which configuration is which")
-    if "a square <" not in browser.text("#prompt"):
+    if "a square <" not in page.inner_text("#prompt"):
         raise AssertionError("the prompt is not shown as it is")
-    moves(browser)
-    browser.press(" ")
-    still = browser.evaluate("frame")
-    browser.evaluate("new Promise((done) => setTimeout(done, 300))")
-    expect(browser.evaluate("frame"), still, "frame of a paused clip")
-    browser.press(" ")
+    moves(page)
+    page.keyboard.press("Space")
+    still = page.evaluate("frame")
+    page.wait_for_timeout(300)
+    expect(page.evaluate("frame"), still, "frame of a paused clip")
+    page.keyboard.press("Space")
     for trial in range(PAIRS // 2):
-        browser.press(key_for(browser, trial))
+        page.keyboard.press(key_for(page, trial))
     # A slip of the finger, taken back.
-    key_for(browser, PAIRS // 2)
-    browser.press("3")
-    expect(browser.text("#count"), f"{PAIRS // 2 + 2} of {PAIRS}", "count after a slip")
-    browser.press("u")
-    expect(browser.text("#count"), f"{PAIRS // 2 + 1} of {PAIRS}", "count after undo")
+    key_for(page, PAIRS // 2)
+    page.keyboard.press("3")
+    eventually(page.locator("#count")).to_have_text(f"{PAIRS // 2 + 2} of {PAIRS}")
+    page.keyboard.press("u")
+    eventually(page.locator("#count")).to_have_text(f"{PAIRS // 2 + 1} of {PAIRS}")
 
 
-def second_sitting(browser, page, downloads):
-    browser.downloads_to(downloads)
-    browser.open(page)
-    expect(browser.text("#count"), f"{PAIRS // 2 + 1} of {PAIRS}", "count on coming back")
+def second_sitting(page, address, votes):
+    page.goto(address)
+    eventually(page.locator("#count")).to_have_text(f"{PAIRS // 2 + 1} of {PAIRS}")
     for trial in range(PAIRS // 2, PAIRS):
-        browser.press(key_for(browser, trial))
-    expect(browser.text("#verdict"), "No clear difference", "verdict")
-    table = browser.evaluate("[...document.querySelectorAll('#rows tr')].map(r => [...r.cells].map(c => c.innerText))")
-    browser.click("#done .save")
-    browser.wait_until(lambda: list(downloads.glob("*.json")), "no file was downloaded")
-    return table, next(downloads.glob("*.json"))
+        page.keyboard.press(key_for(page, trial))
+    eventually(page.locator("#verdict")).to_have_text("No clear difference")
+    table = page.evaluate("[...document.querySelectorAll('#rows tr')].map(r => [...r.cells].map(c => c.innerText))")
+    with page.expect_download() as download:
+        page.click("#done .save")
+    download.value.save_as(votes)
+    return table
 
 
 def check_report(zoetrope, votes, table):
@@ -145,17 +143,22 @@ def check_report(zoetrope, votes, table):
         raise AssertionError("the broken field is not named: " + refused.stderr)
 
 
-def pictures(browser, page, folder):
+LOOKS = {"light": {"viewport": {"width": 1000, "height": 800}, "color_scheme": "light"},
+         "dark": {"viewport": {"width": 1000, "height": 800}, "color_scheme": "dark"},
+         "phone": {"viewport": {"width": 390, "height": 780}, "color_scheme": "dark", "device_scale_factor": 2,
+                   "is_mobile": True, "has_touch": True}}
+
+
+def pictures(address, folder):
     folder.mkdir(parents=True, exist_ok=True)
-    looks = {"light": (1000, 800, False, False), "dark": (1000, 800, True, False), "phone": (390, 780, True, True)}
-    for name, look in looks.items():
-        browser.look(*look)
-        browser.open(page)
-        for part in ("trial", "result"):
-            browser.evaluate("votes = []; keep(); show()")
-            for trial in range(PAIRS if part == "result" else 2):
-                browser.press(key_for(browser, trial))
-            browser.screenshot(folder / f"{name}-{part}.png")
+    for name, look in LOOKS.items():
+        with browser.sitting(**look) as page:
+            page.goto(address)
+            for part in ("trial", "result"):
+                page.evaluate("votes = []; keep(); show()")
+                for trial in range(PAIRS if part == "result" else 2):
+                    page.keyboard.press(key_for(page, trial))
+                page.screenshot(path=folder / f"{name}-{part}.png")
 
 
 def main():
@@ -164,29 +167,24 @@ def main():
     parser.add_argument("--screenshots", type=pathlib.Path)
     parser.add_argument("--page", type=pathlib.Path, help="with --screenshots: of this page instead")
     options = parser.parse_args()
-    path = chromium.find()
-    if path is None:
-        print("no Chromium here: the page is not tested")
-        return SKIPPED
+    browser.find()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        profile, downloads, page = folder / "profile", folder / "downloads", folder / "page.html"
-        downloads.mkdir()
+        profile, file, votes = folder / "profile", folder / "page.html", folder / "votes.json"
         write_comparison(folder / "comparison")
         subprocess.run([options.zoetrope, "eval", "page", str(folder / "comparison"), "--pair", RED, BLUE,
-                        "-o", str(page)], check=True)
-        with chromium.Browser(path, profile) as browser:
-            first_sitting(browser, page)
-            expect(browser.errors, [], "errors of the page")
-        with chromium.Browser(path, profile) as browser:
-            table, votes = second_sitting(browser, page, downloads)
-            expect(browser.errors, [], "errors of the page")
-            check_report(options.zoetrope, votes, table)
-            if options.screenshots:
-                pictures(browser, options.page or page, options.screenshots)
+                        "-o", str(file)], check=True)
+        with browser.sitting(profile) as page:
+            first_sitting(page, file.as_uri())
+            expect(page.errors, [], "errors of the page")
+        with browser.sitting(profile) as page:
+            table = second_sitting(page, file.as_uri(), votes)
+            expect(page.errors, [], "errors of the page")
+        check_report(options.zoetrope, votes, table)
+        if options.screenshots:
+            pictures((options.page or file).resolve().as_uri(), options.screenshots)
     print("1 passed, 0 failed")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -238,6 +238,36 @@ make_missing_oracles() {
 
 install_oracles() { oracles_ready || with_lock "$ZT_CACHE/lock" make_missing_oracles; }
 
+# ---- The Python that drives a served Zoetrope -----------------------------------------------------
+
+ZT_SERVING_TESTS=$ZT_CACHE/serving_tests
+
+make_serving_tests() {
+  need_disk "$ZT_CACHE" 600 "the Python of the serving tests"
+  rm -rf -- "$ZT_SERVING_TESTS"
+  : >"$ZT_LOGS/serving_tests.log"
+  logged serving_tests /usr/bin/python3 -m venv "$ZT_SERVING_TESTS" &&
+    logged serving_tests "$ZT_SERVING_TESTS/bin/python" -m pip install --disable-pip-version-check \
+      --no-deps --only-binary=:all: -r "$ZT_ROOT/tools/setup/serving_tests.txt" &&
+    cp -- "$ZT_ROOT/tools/setup/serving_tests.txt" "$ZT_SERVING_TESTS/lock" && return
+  log_end serving_tests 3
+  die "could not make the Python of the serving tests (no network, no disk space?);" \
+    "the whole output is in $ZT_LOGS/serving_tests.log"
+}
+
+serving_tests_ready() {
+  [[ -e $ZT_SERVING_TESTS/lock &&
+     $(<"$ZT_SERVING_TESTS/lock") == "$(<"$ZT_ROOT/tools/setup/serving_tests.txt")" ]]
+}
+
+make_missing_serving_tests() {
+  serving_tests_ready || timed "making the Python of the serving tests (200 MB)" make_serving_tests
+}
+
+install_serving_tests() {
+  serving_tests_ready || with_lock "$ZT_CACHE/lock" make_missing_serving_tests
+}
+
 # ---- The two things the root scripts call ------------------------------------------------------
 
 install_missing() {  # PURPOSE

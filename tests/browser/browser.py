@@ -1,0 +1,54 @@
+"""The system's Chromium, driven by Playwright. Nothing is downloaded."""
+import contextlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+from playwright.sync_api import sync_playwright
+
+SKIPPED = 77
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+TIMEOUT_MS = 120_000  # of one answer: a loaded machine may be slow, a broken page never answers
+
+
+def find():
+    """The path of an installed Chromium that works. Ends the test as skipped if there is none."""
+    for name in NAMES:
+        path = shutil.which(name)
+        if path and subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0:
+            return path
+    print("no Chromium here: the page is not tested")
+    sys.exit(SKIPPED)
+
+
+@contextlib.contextmanager
+def chromium():
+    """Playwright's chromium and what launches it."""
+    path = find()
+    with sync_playwright() as playwright:
+        yield playwright.chromium, {"executable_path": path, "args": ["--no-sandbox", "--disable-dev-shm-usage"]}
+
+
+@contextlib.contextmanager
+def sitting(profile=None, **look):
+    """One page of a fresh browser; `profile` keeps what the page stores, `look` is Playwright's.
+
+    Errors of the page (exceptions, what the policy blocks, what the console calls an error) are in
+    page.errors.
+    """
+    with chromium() as (browser, launch), tempfile.TemporaryDirectory() as own:
+        context = browser.launch_persistent_context(profile or own, **launch, **look)
+        page = watched(context.pages[0])
+        try:
+            yield page
+        finally:
+            context.close()
+
+
+def watched(page):
+    page.set_default_timeout(TIMEOUT_MS)
+    page.errors = []
+    page.on("pageerror", lambda error: page.errors.append(str(error)))
+    page.on("console", lambda message: message.type == "error" and page.errors.append(message.text))
+    return page
