@@ -250,11 +250,15 @@ TEST_F(SqliteStore, EveryAcknowledgedWriteSurvivesAKill) {
     const pid_t child = fork();
     if (child == 0) write_until_killed(file_, first, pipe_ends[1]);
     close(pipe_ends[1]);
-    std::this_thread::sleep_for(std::chrono::microseconds(random() % 40000));
-    kill(child, SIGKILL);
-    waitpid(child, nullptr, 0);
     std::vector<std::array<int64_t, 2>> lines;
     std::array<int64_t, 2> line = {};
+    const size_t enough = random() % 12;
+    while (lines.size() < enough && read(pipe_ends[0], line.data(), sizeof line) == sizeof line) {
+      lines.push_back(line);
+    }
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 5000));
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
     while (read(pipe_ends[0], line.data(), sizeof line) == sizeof line) lines.push_back(line);
     close(pipe_ends[0]);
     acknowledged += lines.size();

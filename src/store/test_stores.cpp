@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "store/open_store.h"
+#include "store/postgres_server.h"
 #include "support/temporary_folder.h"
 
 namespace zoetrope::store::testing {
@@ -30,11 +31,25 @@ class Sqlite final : public TestStore {
   test_support::TemporaryFolder folder_;
 };
 
+class Postgres final : public TestStore {
+ public:
+  std::unique_ptr<engine::JobStore> open() override { return open_store(url_).value_or_throw(); }
+
+ private:
+  std::string url_ = shared_postgres().make_schema();
+};
+
+std::unique_ptr<TestStore> make_postgres() {
+  if (!PostgresServer::is_installed()) return nullptr;
+  return std::make_unique<Postgres>();
+}
+
 }  // namespace
 
 std::vector<StoreKind> all_kinds() {
   return {{"memory", [] { return std::make_unique<Memory>(); }},
-          {"sqlite", [] { return std::make_unique<Sqlite>(); }}};
+          {"sqlite", [] { return std::make_unique<Sqlite>(); }},
+          {"postgresql", make_postgres}};
 }
 
 void OnEveryStore::SetUp() {
