@@ -202,9 +202,7 @@ base::Result<nlohmann::json> make_clips(engine::Engine& engine, Prepared& run, c
                                         ProgressView& view, const base::CancelToken& cancel) {
   nlohmann::json clips = nlohmann::json::array();
   Watcher watcher{view};
-  engine::Watch watch{.progress = [&](const base::Progress& p) { watcher(p); },
-                      .preview = nullptr,
-                      .cancel = cancel};
+  engine::Watch watch{.progress = [&](const base::Progress& p) { watcher(p); }, .cancel = cancel};
   if (flags.preview && terminal_shows_pictures()) {
     watch.preview = [&](const media::Image& sheet) { view.preview(sheet); };
   }

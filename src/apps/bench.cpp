@@ -67,7 +67,7 @@ base::Result<Samples> measure(engine::Engine& engine, const Flags& flags,
   for (int run = -1; run < flags.runs; ++run) {
     view->update({"bench", run + 1, flags.runs + 1});
     ZT_ASSIGN_OR_RETURN(const engine::ClipResult clip,
-                        engine.generate(request, {nullptr, nullptr, cancel}));
+                        engine.generate(request, {.cancel = cancel}));
     if (run < 0) continue;
     for (const engine::StageTime& stage : clip.timings) {
       samples[stage.stage].push_back(stage.seconds);

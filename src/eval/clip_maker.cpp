@@ -49,8 +49,7 @@ std::string identity(const Configuration& configuration, const std::string& mode
 
 Result<StoredClip> generate(engine::Engine& engine, const engine::Request& request,
                             at::IntArrayRef shape, const base::CancelToken& cancel) {
-  ZT_ASSIGN_OR_RETURN(const engine::ClipResult made,
-                      engine.generate(request, {nullptr, nullptr, cancel}));
+  ZT_ASSIGN_OR_RETURN(const engine::ClipResult made, engine.generate(request, {.cancel = cancel}));
   std::vector<at::Tensor> frames;
   for (const media::Image& frame : made.frames) frames.push_back(pipeline::to_pixels(frame));
   StoredClip clip{at::stack(frames), pipeline::to_pixels(made.own_first_frame)};

@@ -46,12 +46,12 @@ struct ClipResult {
 // What watches and stops a request. The callbacks run on the engine's threads, one at a time for a
 // request, and must be quick.
 struct Watch {
-  base::ProgressSink progress;
+  base::ProgressSink progress = {};
   // A contact sheet of the clip as the model sees it now, after each step. Costs time if set.
-  std::function<void(const media::Image&)> preview;
+  std::function<void(const media::Image&)> preview = {};
   // Asked before each preview whether anybody looks; empty means yes.
-  std::function<bool()> wants_preview;
-  base::CancelToken cancel;
+  std::function<bool()> wants_preview = {};
+  base::CancelToken cancel = {};
 };
 
 struct MemoryPlan {
