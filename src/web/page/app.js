@@ -2,7 +2,7 @@
 
 import {ApiError, getBlob, getJson, saveKey, savedKey, send, whenKeyIsAsked} from "./api.js";
 import {$, announce, fieldError, make, pause} from "./dom.js";
-import {follow} from "./follow.js";
+import {follow, isFinal} from "./follow.js";
 import {Gallery} from "./gallery.js";
 import {Picture} from "./picture.js";
 import {Player} from "./player.js";
@@ -142,7 +142,12 @@ async function busy(action) {
   } catch (error) {
     if (!mine.signal.aborted) explain(error);
   } finally {
-    if (work === mine) { work = null; ready(); }
+    if (work === mine) {
+      work = null;
+      ready();
+      // What had the focus is gone: the keyboard goes on where it began.
+      if (document.activeElement === document.body) $("go").focus({preventScroll: true});
+    }
   }
 }
 
@@ -169,8 +174,9 @@ async function drawPicture(signal) {
     signal, headers: {"Content-Type": "application/json"},
     body: JSON.stringify({prompt: $("prompt").value.trim(), response_format: "b64_json"})});
   const answer = await response.json();
-  const bytes = await (await fetch(`data:image/${answer.output_format ?? "png"};base64,${answer.data[0].b64_json}`)).blob();
-  showResult({prompt: $("prompt").value.trim(), seed: answer.seed, size: answer.size}, bytes);
+  const bytes = Uint8Array.from(atob(answer.data[0].b64_json), (letter) => letter.charCodeAt(0));
+  const blob = new Blob([bytes], {type: `image/${answer.output_format ?? "png"}`});
+  showResult({prompt: $("prompt").value.trim(), seed: answer.seed, size: answer.size}, blob);
 }
 
 async function runJob(job, signal) {
@@ -205,7 +211,7 @@ async function finish(job, signal) {
 const open = (id) => busy(async (signal) => {
   const job = await getJson(`/v1/videos/${encodeURIComponent(id)}`, {signal});
   remember(id);
-  if (["queued", "in_progress"].includes(job.status)) await runJob(job, signal);
+  if (!isFinal(job)) await runJob(job, signal);
   else await finish(job, signal);
 });
 
@@ -279,10 +285,11 @@ const wait = (seconds) => busy(async (signal) => {
 let asked = null;
 function askKey() {
   asked ??= new Promise((resolve) => {
+    let given = false;
     $("key-error").hidden = !savedKey();
     $("key").value = "";
-    $("key-form").onsubmit = () => saveKey($("key").value.trim());
-    $("key-dialog").onclose = () => { asked = null; resolve($("key-dialog").returnValue !== "") ; };
+    $("key-form").onsubmit = () => { given = true; saveKey($("key").value.trim()); };
+    $("key-dialog").onclose = () => { asked = null; resolve(given); };
     $("key-dialog").showModal();
   });
   return asked;
@@ -306,8 +313,10 @@ $("again").addEventListener("click", () => { settings.setSeed(""); submit(); });
 $("pause").addEventListener("click", () => player.toggle());
 whenKeyIsAsked(askKey);
 
+const jobInAddress = () => new URLSearchParams(location.hash.slice(1)).get("job");
+
 async function start() {
-  const id = new URLSearchParams(location.hash.slice(1)).get("job");
+  const id = jobInAddress();
   try {
     const list = await getJson("/v1/models");
     useModel(list.data[0]);
@@ -316,5 +325,16 @@ async function start() {
   }
   gallery.fill().catch(() => {});
   if (id) open(id);
+  else resume();
 }
+
+// A job that this browser began and that still runs is taken up again without its address too.
+async function resume() {
+  try {
+    const id = localStorage.getItem(LAST_JOB);
+    if (id && !isFinal(await getJson(`/v1/videos/${encodeURIComponent(id)}`)) && !isBusy()) open(id);
+  } catch { /* it is gone, or nothing was kept */ }
+}
+
+addEventListener("hashchange", () => { if (jobInAddress() && jobInAddress() !== work?.job) open(jobInAddress()); });
 start();

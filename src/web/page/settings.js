@@ -115,8 +115,17 @@ export class Settings {
 
   text({name, label}) {
     const input = make("input", {type: "text", id: name, value: this.values[name] ?? ""});
-    this.controls[name] = {get: () => input.value.trim() || undefined};
-    return make("div", {className: "wide"}, make("label", {htmlFor: name, textContent: label}), input, errorOf(name));
+    const hint = make("p", {className: "hint", id: name + "-hint"}), error = errorOf(name);
+    input.setAttribute("aria-describedby", `${hint.id} ${error.id}`);
+    this.controls[name] = {
+      get: () => input.disabled ? undefined : input.value.trim() || undefined,
+      // The student has its guidance inside.
+      limit: (allowed, standard, isStudent) => {
+        input.disabled = isStudent;
+        hint.textContent = isStudent ? "Not with this quality" : "";
+      },
+    };
+    return make("div", {className: "wide"}, make("label", {htmlFor: name, textContent: label}), input, hint, error);
   }
 
   // ---- all of them
@@ -128,7 +137,7 @@ export class Settings {
     const narrower = quality === "fast" ? limits.fast : null;
     for (const [name, control] of Object.entries(this.controls)) {
       const standard = quality === defaults.quality ? defaults[name] : limits[quality]?.defaults?.[name];
-      control.limit?.(narrower?.[name], standard);
+      control.limit?.(narrower?.[name], standard, !!narrower);
     }
     this.values = {};
     for (const [name, control] of Object.entries(this.controls)) {
