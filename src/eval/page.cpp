@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "base/base64.h"
 #include "base/philox.h"
-#include "eval/base64.h"
 #include "eval/clip_index.h"
 #include "eval/clip_store.h"
 #include "eval/fingerprint.h"
@@ -39,7 +39,7 @@ std::vector<size_t> shuffled(size_t count, uint64_t seed) {
 Result<std::string> data_url(const at::Tensor& picture) {
   ZT_ASSIGN_OR_RETURN(const auto bytes,
                       media::encode_image(pipeline::to_image(picture), media::ImageFormat::kWebp));
-  return "data:image/webp;base64," + to_base64(bytes);
+  return "data:image/webp;base64," + base::to_base64(bytes);
 }
 
 // Frames on a grid, row by row; the last row is filled with white.

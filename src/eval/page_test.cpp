@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "eval/base64.h"
+#include "base/base64.h"
 #include "eval/clip_index.h"
 #include "eval/clip_store.h"
 #include "eval/votes.h"
@@ -42,7 +42,7 @@ nlohmann::json data_of(const std::string& page) {
 }
 
 media::Image picture_of(const std::string& url) {
-  const std::string bytes = from_base64(url.substr(url.find(',') + 1)).value();
+  const std::string bytes = base::from_base64(url.substr(url.find(',') + 1)).value();
   const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
   return media::read_image(std::span(data, bytes.size()), "strip").value_or_throw().image;
 }

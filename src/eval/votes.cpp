@@ -9,7 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "eval/base64.h"
+#include "base/base64.h"
 #include "weights/json_config.h"
 
 namespace zoetrope::eval {
@@ -79,11 +79,11 @@ std::string seal(const PageKey& key) {
                       {"concept", trial.concept_id}});
   }
   const std::string text = nlohmann::json{{"a", key.a}, {"b", key.b}, {"trials", trials}}.dump();
-  return to_base64({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
+  return base::to_base64({reinterpret_cast<const uint8_t*>(text.data()), text.size()});
 }
 
 Result<PageKey> unseal(std::string_view sealed, const std::string& source) {
-  const auto text = from_base64(sealed);
+  const auto text = base::from_base64(sealed);
   if (!text) return base::data_loss(source + ": field 'seal' is not what a page wrote");
   ZT_ASSIGN_OR_RETURN(const JsonObject json, JsonObject::parse(*text, source + ": field 'seal'"));
   try {

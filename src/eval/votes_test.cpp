@@ -6,7 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "eval/base64.h"
+#include "base/base64.h"
 
 namespace zoetrope::eval {
 namespace {
@@ -118,7 +118,7 @@ TEST(WilsonTest, AgreesWithThePublishedTable) {
 
 RC_GTEST_PROP(Base64Property, ThereAndBack, (const std::string& bytes)) {
   const auto* data = reinterpret_cast<const uint8_t*>(bytes.data());
-  RC_ASSERT(from_base64(to_base64({data, bytes.size()})) == bytes);
+  RC_ASSERT(base::from_base64(base::to_base64({data, bytes.size()})) == bytes);
 }
 
 RC_GTEST_PROP(SealProperty, HoldsWhatWasPutIn, ()) {

@@ -20,9 +20,9 @@
 namespace zoetrope::http {
 
 struct ApiKey {
-  std::string name;  // the owner of the jobs made with it
-  std::string hash;  // 64 hexadecimal digits
-  int per_minute = 0;
+  std::string name;    // the owner of the jobs made with it
+  std::string hash;    // 64 hexadecimal digits
+  int per_minute = 0;  // requests for generation
   int concurrency = 0;
 };
 
@@ -41,6 +41,7 @@ class KeyStore {
   // kNotFound, kInvalidArgument: the file.
   static base::Result<std::unique_ptr<KeyStore>> open(std::filesystem::path file);
 
+  // Nothing: no such key.
   std::optional<ApiKey> find(std::string_view key);
   base::Status reload();
 

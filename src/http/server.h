@@ -66,17 +66,22 @@ class Server {
                                                      prometheus::Registry& registry,
                                                      ServerOptions options);
   // Breaks off what still runs.
-  virtual ~Server() = default;
+  ~Server();
 
-  virtual uint16_t port() const = 0;
+  uint16_t port() const;
   // "http://127.0.0.1:8000"
-  virtual std::string address() const = 0;
+  std::string address() const;
   // Reads the keys file again, as happens by itself within a second of a change. If it is not valid
   // the old keys stay.
-  virtual base::Status reload_keys() = 0;
+  base::Status reload_keys();
   // Closes the port and idle connections; returns when answers under way are finished, or after
   // `patience`. Event streams end. Ask the JobService to drain first, or at the same time.
-  virtual void stop(std::chrono::seconds patience) = 0;
+  void stop(std::chrono::seconds patience);
+
+ private:
+  class Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace zoetrope::http

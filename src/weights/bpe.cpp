@@ -5,7 +5,7 @@
 #include <queue>
 #include <tuple>
 
-#include "weights/in_quotes.h"
+#include "base/in_quotes.h"
 
 namespace zoetrope::weights {
 
@@ -68,7 +68,7 @@ base::Result<BpeEncoder> BpeEncoder::build(const BpeVocabulary& vocabulary, std:
     if (a == ids.end() || b == ids.end() || joined == ids.end()) {
       return base::data_loss(
           fmt::format("merge {} joins or makes a symbol that is not in the vocabulary",
-                      in_quotes(left + " " + right)));
+                      base::in_quotes(left + " " + right)));
     }
     encoder.merges_.insert_or_assign(key_of(a->second, b->second), Merge{rank++, joined->second});
   }

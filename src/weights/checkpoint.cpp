@@ -7,7 +7,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "weights/in_quotes.h"
+#include "base/in_quotes.h"
 #include "weights/json.h"
 #include "weights/tensor_io.h"
 
@@ -63,8 +63,8 @@ base::Status Checkpoint::add_file(const std::string& path) {
   for (const TensorEntry& entry : file->tensors()) {
     const auto [at, added] = tensors_.try_emplace(entry.name, Located{file, &entry});
     if (!added) {
-      return base::data_loss(fmt::format("{}: tensor {} is also in {}", path, in_quotes(entry.name),
-                                         at->second.file->path()));
+      return base::data_loss(fmt::format("{}: tensor {} is also in {}", path,
+                                         base::in_quotes(entry.name), at->second.file->path()));
     }
   }
   return {};
@@ -80,10 +80,11 @@ base::Status Checkpoint::add_shards(const std::string& index_path) {
   std::set<std::string> shards;
   for (const auto& [name, shard] : weight_map.items()) {
     if (!shard.is_string())
-      return bad("weight_map: the file of " + in_quotes(name) + " is no string");
+      return bad("weight_map: the file of " + base::in_quotes(name) + " is no string");
     const auto& shard_name = shard.get_ref<const std::string&>();
     if (!is_plain_name(shard_name)) {
-      return bad("weight_map: " + in_quotes(shard_name) + " is not a file name beside the index");
+      return bad("weight_map: " + base::in_quotes(shard_name) +
+                 " is not a file name beside the index");
     }
     shards.insert(shard_name);
   }
@@ -93,7 +94,7 @@ base::Status Checkpoint::add_shards(const std::string& index_path) {
     const std::string shard_path = folder / shard;
     const base::Status status = add_file(shard_path);
     if (status.code() == base::StatusCode::kNotFound) {
-      return bad("shard " + in_quotes(shard) + " is missing");
+      return bad("shard " + base::in_quotes(shard) + " is missing");
     }
     ZT_RETURN_IF_ERROR(status);
   }
@@ -101,8 +102,8 @@ base::Status Checkpoint::add_shards(const std::string& index_path) {
     const auto at = tensors_.find(name);
     if (at == tensors_.end() ||
         fs::path(at->second.file->path()).filename() != shard.get_ref<const std::string&>()) {
-      return bad(fmt::format("tensor {} is not in its shard {}", in_quotes(name),
-                             in_quotes(shard.get_ref<const std::string&>())));
+      return bad(fmt::format("tensor {} is not in its shard {}", base::in_quotes(name),
+                             base::in_quotes(shard.get_ref<const std::string&>())));
     }
   }
   return {};
@@ -133,15 +134,15 @@ std::int64_t Checkpoint::total_bytes() const {
 
 at::Tensor CheckpointSource::take(const std::string& name, at::IntArrayRef shape, const Init&) {
   if (!checkpoint_.has(name)) {
-    throw base::Error(
-        base::not_found(fmt::format("{}: no weight {}", checkpoint_.path(), in_quotes(name))));
+    throw base::Error(base::not_found(
+        fmt::format("{}: no weight {}", checkpoint_.path(), base::in_quotes(name))));
   }
   used_.insert(name);
   const TensorEntry& entry = checkpoint_.entry(name);
   if (at::IntArrayRef(entry.shape) != shape) {
     throw base::Error(base::data_loss(fmt::format(
         "{}: weight {} has shape [{}] where the model needs [{}]", checkpoint_.file_of(name),
-        in_quotes(name), fmt::join(entry.shape, ", "), fmt::join(shape, ", "))));
+        base::in_quotes(name), fmt::join(entry.shape, ", "), fmt::join(shape, ", "))));
   }
   const at::Tensor stored = checkpoint_.tensor(name);
   return stored.to(device_, stored.is_floating_point() ? dtype_ : stored.scalar_type());
@@ -158,7 +159,7 @@ base::Status CheckpointSource::expect_all_used() const {
   if (rest.empty()) return {};
   std::string shown;
   for (std::size_t i = 0; i < std::min(rest.size(), kNamesShown); ++i) {
-    shown += (i > 0 ? ", " : "") + in_quotes(rest[i]);
+    shown += (i > 0 ? ", " : "") + base::in_quotes(rest[i]);
   }
   return base::data_loss(fmt::format("{}: {} weights that the model does not use: {}{}",
                                      checkpoint_.path(), rest.size(), shown,

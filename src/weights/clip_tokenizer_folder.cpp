@@ -10,9 +10,9 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/in_quotes.h"
 #include "weights/clip_text.h"
 #include "weights/clip_tokenizer.h"
-#include "weights/in_quotes.h"
 #include "weights/json.h"
 #include "weights/json_config.h"
 #include "weights/mapped_file.h"
@@ -40,7 +40,7 @@ std::unordered_map<std::string, std::int32_t> parse_ids(const nlohmann::json& js
   for (const auto& [token, id] : json.items()) {
     if (!id.is_number_unsigned() ||
         id.get<std::uint64_t>() > std::numeric_limits<std::int32_t>::max()) {
-      fail(path, "token " + in_quotes(token) + " has no valid id");
+      fail(path, "token " + base::in_quotes(token) + " has no valid id");
     }
     ids.emplace(token, id.get<std::int32_t>());
   }
@@ -123,7 +123,8 @@ class ClipTokenizerFolder {
       const SpecialToken token = special_token(role, usual);
       const auto id = vocabulary.ids.find(token.name);
       if (token.name.empty() || id == vocabulary.ids.end()) {
-        fail(folder_, fmt::format("{} {} is not in the vocabulary", role, in_quotes(token.name)));
+        fail(folder_,
+             fmt::format("{} {} is not in the vocabulary", role, base::in_quotes(token.name)));
       }
       ids.push_back(id->second);
       cleaned[token.name] = token.normalized;

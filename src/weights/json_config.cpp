@@ -5,14 +5,14 @@
 #include <concepts>
 #include <limits>
 
-#include "weights/in_quotes.h"
+#include "base/in_quotes.h"
 #include "weights/json.h"
 
 namespace zoetrope::weights {
 
 namespace {
 
-constexpr JsonLimits kLimits{.max_bytes = std::size_t{4} << 20, .max_values = 100'000};
+constexpr base::JsonLimits kLimits{.max_bytes = std::size_t{4} << 20, .max_values = 100'000};
 
 template <typename T>
 constexpr bool kIsVector = false;
@@ -26,8 +26,8 @@ base::Result<nlohmann::json> checked_object(base::Result<nlohmann::json> json,
 }
 
 [[noreturn]] void fail(const std::string& source, const std::string& name, const char* wanted) {
-  throw base::Error(
-      base::data_loss(fmt::format("{}: field {} must be {}", source, in_quotes(name), wanted)));
+  throw base::Error(base::data_loss(
+      fmt::format("{}: field {} must be {}", source, base::in_quotes(name), wanted)));
 }
 
 }  // namespace
@@ -39,7 +39,7 @@ base::Result<JsonObject> JsonObject::read(const std::string& path) {
 
 base::Result<JsonObject> JsonObject::parse(std::string_view text, const std::string& source) {
   ZT_ASSIGN_OR_RETURN(nlohmann::json json,
-                      checked_object(parse_json(text, source, kLimits), source));
+                      checked_object(base::parse_json(text, source, kLimits), source));
   return JsonObject(source, "", std::make_shared<const nlohmann::json>(std::move(json)));
 }
 
@@ -72,8 +72,8 @@ template <typename T>
 T JsonObject::require(const std::string& key) const {
   const nlohmann::json* value = find(key);
   if (value == nullptr) {
-    throw base::Error(
-        base::data_loss(fmt::format("{}: field {} is missing", source_, in_quotes(prefix_ + key))));
+    throw base::Error(base::data_loss(
+        fmt::format("{}: field {} is missing", source_, base::in_quotes(prefix_ + key))));
   }
   return convert<T>(prefix_ + key, *value);
 }

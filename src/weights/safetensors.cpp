@@ -7,7 +7,7 @@
 #include <bit>
 #include <limits>
 
-#include "weights/in_quotes.h"
+#include "base/in_quotes.h"
 #include "weights/json.h"
 
 namespace zoetrope::weights {
@@ -58,7 +58,7 @@ std::optional<std::uint64_t> bytes_needed(const nlohmann::json& shape, std::size
 base::Result<TensorEntry> parse_entry(const std::string& name, const nlohmann::json& json,
                                       std::span<const std::byte> data, std::string_view source) {
   const auto bad = [&](const std::string& why) {
-    return data_loss(fmt::format("{}: tensor {}: {}", source, in_quotes(name), why));
+    return data_loss(fmt::format("{}: tensor {}: {}", source, base::in_quotes(name), why));
   };
   const auto is_array = [&](const char* key) { return json.contains(key) && json[key].is_array(); };
   if (!json.is_object()) return bad("its header entry is not an object");
@@ -69,7 +69,7 @@ base::Result<TensorEntry> parse_entry(const std::string& name, const nlohmann::j
 
   const auto& type_name = json["dtype"].get_ref<const std::string&>();
   const auto type = element_type_from(type_name);
-  if (!type) return bad("unknown dtype " + in_quotes(type_name));
+  if (!type) return bad("unknown dtype " + base::in_quotes(type_name));
   const auto needed = bytes_needed(json["shape"], size_of(*type));
   if (!needed) return bad("shape is not a list of counts whose product fits 64 bits");
 
@@ -102,7 +102,7 @@ base::Status check_cover(std::vector<TensorEntry> tensors, std::span<const std::
     if (tensor.bytes.data() != expected) {
       const char* what = tensor.bytes.data() < expected ? "overlaps" : "leaves a gap after";
       return data_loss(fmt::format("{}: tensor {}: its data {} the tensor before it", source,
-                                   in_quotes(tensor.name), what));
+                                   base::in_quotes(tensor.name), what));
     }
     expected += tensor.bytes.size();
   }
@@ -119,7 +119,8 @@ base::Result<std::map<std::string, std::string>> parse_metadata(const nlohmann::
   if (!json.is_object()) return data_loss(fmt::format("{}: __metadata__ is not an object", source));
   for (const auto& [key, value] : json.items()) {
     if (!value.is_string()) {
-      return data_loss(fmt::format("{}: __metadata__ {} is not a string", source, in_quotes(key)));
+      return data_loss(
+          fmt::format("{}: __metadata__ {} is not a string", source, base::in_quotes(key)));
     }
     metadata.emplace(key, value.get<std::string>());
   }
@@ -160,8 +161,8 @@ base::Result<SafetensorsContent> parse_safetensors(std::span<const std::byte> fi
   if (!text.starts_with('{')) {
     return data_loss(fmt::format("{}: not a safetensors file (header is not JSON)", source));
   }
-  constexpr JsonLimits kLimits{.max_bytes = kMaxHeaderBytes, .max_depth = 3};
-  ZT_ASSIGN_OR_RETURN(const nlohmann::json header, parse_json(text, source, kLimits));
+  constexpr base::JsonLimits kLimits{.max_bytes = kMaxHeaderBytes, .max_depth = 3};
+  ZT_ASSIGN_OR_RETURN(const nlohmann::json header, base::parse_json(text, source, kLimits));
 
   const auto data = file.subspan(kLengthBytes + header_bytes);
   SafetensorsContent content;

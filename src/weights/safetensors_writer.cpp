@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/in_quotes.h"
 #include "weights/atomic_file.h"
-#include "weights/in_quotes.h"
 #include "weights/safetensors.h"
 
 namespace zoetrope::weights {
@@ -16,7 +16,7 @@ constexpr std::size_t kHeaderAlignment = 8;
 
 base::Status check_entry(const TensorEntry& tensor) {
   const auto bad = [&](const char* why) {
-    return base::invalid_argument(fmt::format("tensor {}: {}", in_quotes(tensor.name), why));
+    return base::invalid_argument(fmt::format("tensor {}: {}", base::in_quotes(tensor.name), why));
   };
   if (tensor.name == "__metadata__") return bad("the name is reserved");
   std::uint64_t bytes = size_of(tensor.type);
@@ -66,7 +66,7 @@ base::Status write_safetensors(const std::string& path, std::span<const TensorEn
   for (const TensorEntry& tensor : tensors) {
     if (auto status = check_entry(tensor); !status.ok()) return status.with_context(path);
     if (!names.insert(tensor.name).second) {
-      return base::invalid_argument(path + ": two tensors named " + in_quotes(tensor.name));
+      return base::invalid_argument(path + ": two tensors named " + base::in_quotes(tensor.name));
     }
   }
   const auto order = in_file_order(tensors);

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "weights/in_quotes.h"
+#include "base/in_quotes.h"
 
 namespace zoetrope::weights {
 
@@ -73,7 +73,7 @@ base::Status save_tensors(const std::string& path, const ParameterMap& tensors,
   for (const auto& [name, tensor] : tensors) {
     const auto type = element_type_of(tensor.scalar_type());
     if (!type) {
-      return base::invalid_argument(path + ": tensor " + in_quotes(name) + ": dtype " +
+      return base::invalid_argument(path + ": tensor " + base::in_quotes(name) + ": dtype " +
                                     toString(tensor.scalar_type()) + " has no safetensors form");
     }
     plain.push_back(tensor.detach().to(at::kCPU).contiguous());

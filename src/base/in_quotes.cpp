@@ -1,6 +1,6 @@
-#include "weights/in_quotes.h"
+#include "base/in_quotes.h"
 
-namespace zoetrope::weights {
+namespace zoetrope::base {
 
 namespace {
 
@@ -25,4 +25,4 @@ std::string in_quotes(std::string_view text) {
   return result;
 }
 
-}  // namespace zoetrope::weights
+}  // namespace zoetrope::base

@@ -7,11 +7,11 @@
 #include <string>
 #include <string_view>
 
-namespace zoetrope::eval {
+namespace zoetrope::base {
 
 std::string to_base64(std::span<const uint8_t> bytes);
 
 // Nothing unless `text` is exactly what to_base64 writes.
 std::optional<std::string> from_base64(std::string_view text);
 
-}  // namespace zoetrope::eval
+}  // namespace zoetrope::base

@@ -5,9 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace zoetrope::weights {
+namespace zoetrope::base {
 
 // `text` in single quotes. Control characters become '?', and what exceeds 120 bytes becomes "...".
 std::string in_quotes(std::string_view text);
 
-}  // namespace zoetrope::weights
+}  // namespace zoetrope::base
