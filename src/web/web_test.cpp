@@ -61,7 +61,7 @@ TEST(Web, EveryFileHasItsOwnTag) {
 
 // A link in a page that leads nowhere, or out of the house, would only show in a browser.
 TEST(Web, EveryReferenceIsServed) {
-  const std::regex reference("(?:src|href|from|import) ?=? ?[\"'(]([^\"'#]+)[\"']");
+  const std::regex reference("\\b(?:src|href|from|import) ?=? ?[\"']([^\"'#\\s]+)[\"']");
   int followed = 0;
   for (const NamedFile& named : all_files()) {
     if (named.file.media_type.substr(0, 5) != "text/") continue;
