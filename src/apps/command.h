@@ -23,6 +23,8 @@ Command add_completion(CLI::App& root);
 Command add_doctor(CLI::App& root);
 Command add_eval(CLI::App& root);
 Command add_inspect(CLI::App& root);
+Command add_key(CLI::App& root);
+Command add_serve(CLI::App& root);
 Command add_train(CLI::App& root);
 Command add_version(CLI::App& root);
 

@@ -29,6 +29,7 @@ class Program {
   explicit Program(const Launch& launch);
   // Blocks until stderr holds `text`, or the program has ended.
   bool wait_for_stderr(const std::string& text);
+  const std::string& stderr_so_far() const { return err_so_far_; }
   void send_signal(int number) const;
   Outcome wait();
 

@@ -28,7 +28,7 @@ TEST(CrashTest, WhatRanRunsAgainAndWhatWaitedWaits) {
   const Job again = bench.ended(running.id);
   EXPECT_EQ(again.state, JobState::kCompleted);
   EXPECT_EQ(again.attempt, 2);
-  EXPECT_EQ(bench.engine.last_picture(), bench.wish(1).what.request.picture);
+  EXPECT_EQ(bench.engine.picture_of(1), bench.wish(1).what.request.picture);
   EXPECT_EQ(bench.ended(queued.id).state, JobState::kCompleted);
   EXPECT_EQ(bench.store.completions(), 2);
 }

@@ -50,9 +50,9 @@ std::vector<uint64_t> FakeEngine::seeds() const {
   return seeds_;
 }
 
-media::Image FakeEngine::last_picture() const {
+media::Image FakeEngine::picture_of(uint64_t seed) const {
   const std::lock_guard lock(mutex_);
-  return last_picture_;
+  return pictures_.at(seed);
 }
 
 Status FakeEngine::wait_for_go(const base::CancelToken& cancel) {
@@ -71,7 +71,7 @@ Result<ClipResult> FakeEngine::generate(const Request& request, const Watch& wat
   {
     const std::lock_guard lock(mutex_);
     seeds_.push_back(request.seed);
-    last_picture_ = request.picture;
+    pictures_[request.seed] = request.picture;
   }
   ZT_ASSIGN_OR_RETURN(const ResolvedRequest resolved, resolve(request, defaults_));
   const auto colour = static_cast<uint8_t>(resolved.seed);

@@ -32,7 +32,7 @@ class FakeEngine final : public Engine {
   void wait_until_busy();  // a request stands at its first step
   int generated() const { return generated_; }
   std::vector<uint64_t> seeds() const;
-  media::Image last_picture() const;
+  media::Image picture_of(uint64_t seed) const;  // that came last with this seed
 
   std::atomic<bool> deaf = false;       // to cancels
   std::function<base::Status()> fails;  // asked at the last step; set before any job
@@ -46,7 +46,7 @@ class FakeEngine final : public Engine {
   bool held_ = false;
   int busy_ = 0;
   std::vector<uint64_t> seeds_;
-  media::Image last_picture_;
+  std::map<uint64_t, media::Image> pictures_;  // by seed
   std::atomic<int> generated_ = 0;
 };
 

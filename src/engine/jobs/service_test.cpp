@@ -24,7 +24,7 @@ TEST(ServiceTest, RunsAJobAndReportsWhatItTook) {
   EXPECT_EQ(accepted.state, JobState::kQueued);
   const Job job = bench.ended(accepted.id);
   ASSERT_EQ(job.state, JobState::kCompleted);
-  EXPECT_EQ(bench.engine.last_picture(), bench.wish(7).what.request.picture);
+  EXPECT_EQ(bench.engine.picture_of(7), bench.wish(7).what.request.picture);
   ASSERT_TRUE(job.report.has_value());
   const JobReport& report = *job.report;
   EXPECT_EQ(report.width, 32);
