@@ -82,7 +82,7 @@ void FakeJobs::end(Job& job, JobState state) {
     report.num_frames = 16;
     report.fps = 12;
     report.steps = 8;
-    report.timings = {{"denoise", 1.25}, {"decode", 0.25}};
+    report.timings = {{"denoise", 1.25}, {"decode", 0.25}, {"total", 1.5}, {"queued", 0.5}};
     report.peak_memory_bytes = int64_t{512} << 20;
     job.report = report;
     for (int i = 0; i < job.what.count; ++i) {

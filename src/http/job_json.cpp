@@ -35,9 +35,9 @@ void put_request(json& object, const Job& job) {
 
 // Seconds of work: all stages.
 double inference_seconds(const JobReport& report) {
-  double seconds = 0;
-  for (const engine::StageTime& time : report.timings) seconds += time.seconds;
-  return seconds;
+  const auto total = std::find_if(report.timings.begin(), report.timings.end(),
+                                  [](const engine::StageTime& t) { return t.stage == "total"; });
+  return total == report.timings.end() ? 0 : total->seconds;
 }
 
 void put_report(json& object, const Job& job) {

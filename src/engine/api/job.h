@@ -71,7 +71,8 @@ struct JobReport {
   int fps = 0;
   int steps = 0;
   Tier tier = Tier::kLossless;
-  std::vector<StageTime> timings;  // summed over the results
+  // Summed over the results; "total": from the start to the last file, "queued": before the start.
+  std::vector<StageTime> timings;
   int64_t peak_memory_bytes = 0;
   std::vector<std::string> warnings;
 };
