@@ -60,7 +60,6 @@ asio::awaitable<bool> relay(ExchangePtr exchange, std::shared_ptr<Mailbox> mailb
   while (!connection->gone() && !exchange->context->stopping) {
     while (auto event = mailbox->take()) {
       const bool is_last = engine::is_final(event->job.state);
-      if (is_last) event->stage.clear();
       if (!co_await stream(exchange, event_text(*event, ++number))) co_return false;
       next_beat = Connection::Clock::now() + heartbeat;
       if (is_last) co_return co_await end_stream(exchange);

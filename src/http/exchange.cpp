@@ -44,7 +44,11 @@ Response error_response(const ApiError& error) {
   return response;
 }
 
-Response error_response(const base::Status& status) { return error_response(api_error(status)); }
+Response error_response(const base::Status& status) {
+  Response response = error_response(api_error(status));
+  if (response.status == 500) response.for_log = status.message();
+  return response;
+}
 
 std::string_view Exchange::header(std::string_view name) const {
   const auto found = request.find({name.data(), name.size()});

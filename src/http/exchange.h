@@ -47,6 +47,7 @@ struct Response {
   bool cacheable = false;                 // else "no-store"; else the headers say how
   bool close = false;                     // the connection, after this
   bool sent = false;                      // a stream: begin_stream() and after have sent it
+  std::string for_log = {};               // what the client is not told
 };
 
 Response json_response(std::string body);

@@ -116,13 +116,13 @@ std::string dump(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-json video_json(const Job& job) {
+json video_json(const Job& job, int progress) {
   json object = {
       {"id", job.id},
       {"object", "video"},
       {"model", job.what.model},
       {"status", engine::to_string(job.state)},
-      {"progress", job.state == JobState::kCompleted ? 100 : 0},
+      {"progress", job.state == JobState::kCompleted ? 100 : progress},
       {"prompt", job.what.request.prompt},
       {"created_at", job.created_ms / 1000},
       {"started_at", seconds_or_null(job.started_ms)},

@@ -10,7 +10,7 @@
 namespace zoetrope::http {
 
 // The object of GET /v1/videos/{id}.
-nlohmann::json video_json(const engine::Job& job);
+nlohmann::json video_json(const engine::Job& job, int progress = 0);
 // Of an entry of GET /v1/models.
 nlohmann::json model_json(const RequestRules& rules, int64_t created);
 // 0..100: of a job that runs, where `event` says how far it is.

@@ -14,6 +14,7 @@ void Mailbox::put(const JobEvent& event) {
   if (last_state_ != event.job.state) {
     last_state_ = event.job.state;
     states_.push_back(event);
+    states_.back().stage.clear();
     states_.back().preview.clear();
   }
   if (!event.stage.empty() && !engine::is_final(event.job.state)) {

@@ -7,6 +7,7 @@
 #include <boost/beast/http/parser.hpp>
 #include <optional>
 
+#include "base/log.h"
 #include "http/admission.h"
 #include "http/handlers.h"
 #include "http/router.h"
@@ -43,6 +44,7 @@ class Session {
   std::optional<uint64_t> body_length() const;
   bool will_skip_body() const;
   Response parse_failure(error_code error) const;
+  void record(int status, const std::string& for_log, std::chrono::duration<double> time) const;
 
   const std::shared_ptr<Context> context_;
   const std::shared_ptr<Connection> connection_;
@@ -53,12 +55,38 @@ class Session {
   bool broken_ = false;  // what follows on the connection cannot be understood
 };
 
-// Hands the parser what it can use. A header must be whole before any of it is taken.
+void Session::record(int status, const std::string& for_log,
+                     std::chrono::duration<double> time) const {
+  const auto method = beast_http::to_string(exchange_->request.method());
+  context_->metrics.answered(route_, {method.data(), method.size()}, status, time);
+  // What is asked every few seconds would hide the rest.
+  const bool is_routine = exchange_->target.path.starts_with("/health/") || route_ == "/metrics";
+  const auto level = status == 500 ? base::LogLevel::kError
+                     : is_routine  ? base::LogLevel::kDebug
+                                   : base::LogLevel::kInfo;
+  base::log(level, "request",
+            {{"request", exchange_->request_id},
+             {"method", std::string_view(method.data(), method.size())},
+             {"route", route_},
+             {"id", exchange_->id},
+             {"key", exchange_->key.name},
+             {"status", status},
+             {"seconds", time.count()},
+             {"problem", for_log}});
+}
+
+// Hands the parser what it can use: a header must be whole before any of it is taken, and so must
+// the head of a chunk. It stops where the header does, or the message.
 void Session::parse_received(error_code& error) {
-  const std::string_view received = connection_->received();
-  const size_t used = parser_->put(asio::buffer(received.data(), received.size()), error);
-  connection_->consume(used);
-  if (error == beast_http::error::need_more) error = {};
+  const bool in_body = parser_->is_header_done();
+  parser_->eager(in_body);
+  while (!connection_->received().empty() && !parser_->is_done()) {
+    const std::string_view received = connection_->received();
+    const size_t used = parser_->put(asio::buffer(received.data(), received.size()), error);
+    connection_->consume(used);
+    if (error == beast_http::error::need_more) error = {};
+    if (error || used == 0 || !in_body) return;
+  }
 }
 
 // False: the connection is done. An error in the header leaves `parser_` without one, and
@@ -143,7 +171,7 @@ asio::awaitable<bool> Session::skip_body() {
   connection_->limit_time(context_->options.limits.body_time);
   while (!parser_->is_done()) {
     error_code error;
-    if (!connection_->received().empty()) parse_received(error);
+    parse_received(error);
     if (error) co_return false;
     if (!parser_->is_done() && !co_await connection_->more()) co_return false;
   }
@@ -162,7 +190,7 @@ asio::awaitable<std::optional<Response>> Session::read_body(uint64_t limit) {
   connection_->limit_time(context_->options.limits.body_time);
   while (!parser_->is_done()) {
     error_code error;
-    if (!connection_->received().empty()) parse_received(error);
+    parse_received(error);
     if (error) {
       broken_ = true;
       connection_->limit_time(std::nullopt);
@@ -249,10 +277,9 @@ asio::awaitable<void> Session::run() {
       response = error_response(base::internal_error(error.what()));
     }
     const int status = response.status;
+    const std::string for_log = response.for_log;
     const bool go_on = co_await send(std::move(response));
-    const auto method = beast_http::to_string(exchange_->request.method());
-    context_->metrics.answered(route_, {method.data(), method.size()}, status,
-                               Clock::now() - begin);
+    record(status, for_log, Clock::now() - begin);
     if (!go_on) break;
     if (!parser_->is_done() && !co_await skip_body()) break;
   }

@@ -1,6 +1,9 @@
 // Clips: making, listing, looking, cancelling, deleting.
 #include <fmt/format.h>
 
+#include <future>
+#include <mutex>
+
 #include "http/handlers.h"
 #include "http/job_json.h"
 #include "http/mailbox.h"
@@ -15,6 +18,7 @@ using engine::Job;
 using engine::JobState;
 
 constexpr std::string_view kPrefix = "video_";
+constexpr auto kProgressPatience = std::chrono::milliseconds(50);
 
 base::Status no_such_video(const std::string& id) {
   return base::not_found(fmt::format("id: there is no video '{}'", id));
@@ -60,6 +64,20 @@ Result<engine::JobPage> list_clips(engine::JobService& jobs, engine::JobQuery qu
     }
     if (!page.has_more || page.jobs.empty()) return clips;
   }
+}
+
+// How far a running job is: what its watchers are told first.
+int progress_now(engine::JobService& jobs, const Job& job) {
+  if (job.state != JobState::kInProgress) return 0;
+  const auto first = std::make_shared<std::promise<int>>();
+  const auto told = std::make_shared<std::once_flag>();
+  auto told_once = [first, told](const engine::JobEvent& event) {
+    std::call_once(*told, [&] { first->set_value(progress_of(event)); });
+  };
+  std::future<int> progress = first->get_future();
+  const auto watch = jobs.watch(job.owner, job.id, {}, told_once);
+  const bool came = watch.ok() && progress.wait_for(kProgressPatience) == std::future_status::ready;
+  return came ? progress.get() : 0;
 }
 
 Response shown(const Result<Job>& job) {
@@ -143,9 +161,13 @@ asio::awaitable<Response> list_videos(ExchangePtr exchange) {
 
 asio::awaitable<Response> get_video(ExchangePtr exchange) {
   if (!is_video_id(exchange->id)) co_return error_response(no_such_video(exchange->id));
-  auto work = [exchange] { return exchange->context->jobs.get(exchange->key.name, exchange->id); };
-  const auto job = co_await exchange->context->workers.run(std::move(work));
-  co_return shown(job);
+  auto work = [exchange]() -> Result<std::string> {
+    engine::JobService& jobs = exchange->context->jobs;
+    ZT_ASSIGN_OR_RETURN(const Job job, jobs.get(exchange->key.name, exchange->id));
+    return dump(video_json(job, progress_now(jobs, job)));
+  };
+  auto body = co_await exchange->context->workers.run(std::move(work));
+  co_return body.ok() ? json_response(std::move(*body)) : error_response(body.status());
 }
 
 asio::awaitable<Response> cancel_video(ExchangePtr exchange) {
