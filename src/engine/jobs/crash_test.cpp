@@ -213,6 +213,35 @@ TEST(CrashTest, ADrainDoesNotWaitForAStoreThatIsAway) {
   EXPECT_EQ(bench.store.completions(), 1);
 }
 
+TEST(CrashTest, TwoServersShareAStoreAndMakeEachJobOnce) {
+  Bench one;
+  one.start([](JobServiceOptions& options) {
+    options.server = "one";
+    options.queue = 10;
+  });
+  one.engine.hold();  // so that its jobs are there for the other
+  FakeEngine engine;
+  prometheus::Registry registry;
+  JobServiceOptions options = one.options;
+  options.server = "two";
+  const auto two = JobService::start(engine, one.store, registry, options).value_or_throw();
+  std::vector<Job> jobs;
+  for (uint64_t seed = 1; seed <= 6; ++seed) {
+    NewJob wish = one.wish(seed);
+    wish.attended = true;  // its client waits on the first server, wherever it runs
+    jobs.push_back(one.submit(wish));
+  }
+  ASSERT_TRUE(one.eventually([&] { return engine.generated() >= 5; }));
+  one.engine.go();
+  for (const Job& job : jobs) {
+    EXPECT_EQ(one.ended(job.id).state, JobState::kCompleted);
+    EXPECT_TRUE(one.service->read("", job.id, 0).ok()) << "also what the other made";
+  }
+  EXPECT_EQ(one.store.completions(), 6);
+  EXPECT_EQ(one.engine.generated() + engine.generated(), 6);
+  EXPECT_TRUE(one.eventually([&] { return one.service->health().queued == 0; }));
+}
+
 TEST(CrashTest, FoldersOfNobodyGo) {
   Bench bench;
   const auto jobs = bench.folder.path() / "jobs";
