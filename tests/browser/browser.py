@@ -5,11 +5,14 @@ import subprocess
 import sys
 import tempfile
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 SKIPPED = 77
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 TIMEOUT_MS = 120_000  # of one answer: a loaded machine may be slow, a broken page never answers
+
+
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 def find():

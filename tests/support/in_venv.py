@@ -16,5 +16,6 @@ if __name__ == "__main__":
         print(f"{python} is not there: run ./test once, it makes it")
         sys.exit(SKIPPED)
     sys.stdout.flush()
-    shared = {"PYTHONPATH": os.path.dirname(os.path.abspath(__file__))}  # served.py
+    shared = {"PYTHONPATH": os.path.dirname(os.path.abspath(__file__)),  # served.py
+              "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # schemathesis' own take a second
     os.execve(python, [python, "-B", *arguments], os.environ | shared)

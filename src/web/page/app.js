@@ -129,6 +129,8 @@ function request() {
   form.append("prompt", $("prompt").value.trim());
   if (fromPicture()) form.append("input_reference", picture.blob, picture.blob.name ?? "picture.png");
   for (const [name, value] of Object.entries(settings.values)) form.append(name, value);
+  // One that a person can read out; the server's own have sixteen digits.
+  if (!form.has("seed")) form.append("seed", Math.floor(1e6 * Math.random()));
   return form;
 }
 
@@ -164,7 +166,8 @@ const makeClip = () => busy(async (signal) => {
   if (task === "text_to_image") return drawPicture(signal);
   // The key makes it safe to send the same request again when the answer got lost.
   const headers = {"Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random())};
-  const sendOnce = async () => (await send("POST", "/v1/videos", {body: request(), headers, signal})).json();
+  const body = request();
+  const sendOnce = async () => (await send("POST", "/v1/videos", {body, headers, signal})).json();
   const job = await sendOnce().catch((error) => { if (error.status) throw error; return sendOnce(); });
   await runJob(job, signal);
 });

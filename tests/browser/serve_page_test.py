@@ -1,0 +1,469 @@
+"""The page of `zoetrope serve` as a person uses it, in Chromium, on the real server."""
+import hashlib
+import json
+import re
+import time
+
+import browser
+import pytest
+from playwright.sync_api import expect
+from served import EXAMPLES, LONG
+
+DESK = {"viewport": {"width": 1180, "height": 900}, "color_scheme": "light"}
+PHONE = {"viewport": {"width": 390, "height": 800}, "color_scheme": "light", "device_scale_factor": 2,
+         "is_mobile": True, "has_touch": True}
+WORDS = "a rocket taking off"
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser.chromium() as (engine, launch):
+        one = engine.launch(**launch)
+        yield one
+        one.close()
+
+
+@pytest.fixture
+def visit(chromium):
+    """visit(server, path="/", **look): a page of a visitor who was never here. It must end without errors."""
+    contexts, pages = [], []
+
+    def start(server, path="/", **look):
+        contexts.append(chromium.new_context(**(look or DESK)))
+        pages.append(browser.watched(contexts[-1].new_page()))
+        pages[-1].goto(server.address + path)
+        return pages[-1]
+
+    yield start
+    errors = [error for page in pages for error in page.errors]
+    for context in contexts:
+        context.close()
+    # The browser itself reports every answer of 4xx as an error.
+    assert [error for error in errors if "Failed to load resource" not in error] == []
+
+
+@pytest.fixture
+def home(served, visit):
+    served.wait_idle()
+    return visit(served)
+
+
+def choose(page, name="rocket"):
+    page.click(f"#examples button[data-name={name}]")
+    expect(page.locator("#go")).to_be_enabled()
+
+
+def slowly(page):
+    """Settings under which a job takes minutes."""
+    page.click("#settings summary")
+    page.get_by_text("Best", exact=True).click()
+    page.fill("#num_inference_steps", str(LONG["num_inference_steps"]))
+
+
+def job_of(page):
+    page.wait_for_url(re.compile("#job="))
+    return page.url.split("#job=")[1]
+
+
+def result_of(page):
+    expect(page.locator("#result")).to_be_visible(timeout=browser.TIMEOUT_MS)
+
+
+def drawing(page):
+    expect(page.locator("#stage-count")).to_have_text(re.compile(r"step \d+ of"))
+
+
+def test_a_clip_from_an_example(home, served):
+    expect(home.locator("#go")).to_be_disabled()
+    choose(home)
+    expect(home.locator("#prompt")).to_have_value(WORDS)
+    home.click("#go")
+    result_of(home)
+    expect(home.locator("#result-prompt")).to_have_text(WORDS)
+    expect(home.locator("#facts")).to_contain_text("128 × 128 · 8 steps · seed")
+    # It plays, and plays on.
+    clip = home.locator("#clip")
+    seen = clip.evaluate("clip => clip.currentTime")
+    home.wait_for_function("seen => document.getElementById('clip').currentTime !== seen", arg=seen)
+    assert clip.evaluate("clip => clip.loop && !clip.paused && clip.videoWidth") == 128
+    with home.expect_download() as download:
+        home.click("#download")
+    assert download.value.suggested_filename == "a-rocket-taking-off.mp4"
+    data = open(download.value.path(), "rb").read()
+    assert data == served.call("GET", f"/v1/videos/{job_of(home)}/content")[1]
+    # And stands among the past ones, where it can be deleted.
+    expect(home.locator("#clips li").first).to_contain_text(WORDS)
+    home.locator("#clips li").first.scroll_into_view_if_needed()
+    expect(home.locator("#clips li video").first).to_be_visible()
+    home.get_by_role("button", name="Delete: " + WORDS).first.click()
+    expect(home.locator("#status")).to_have_text("Deleted")
+    assert served.call("GET", f"/v1/videos/{job_of(home)}")[0] == 404
+
+
+def test_progress_and_previews(home):
+    choose(home)
+    slowly(home)
+    home.click("#go")
+    drawing(home)
+    expect(home.locator("#stage-name")).to_have_text("Drawing")
+    expect(home.locator("#preview")).to_be_visible()
+    colours = """() => new Set(document.getElementById("preview").getContext("2d").getImageData(0, 0, 256, 256).data).size"""
+    home.wait_for_function(f"() => ({colours})() > 60")
+    first = int(home.locator("#bar").get_attribute("aria-valuenow"))
+    home.wait_for_function("first => Number(document.getElementById('bar').getAttribute('aria-valuenow')) > first", arg=first)
+    home.click("#cancel")
+    expect(home.locator("#problem-text")).to_have_text("Cancelled.")
+
+
+def test_cancel(home, served):
+    choose(home)
+    slowly(home)
+    home.click("#go")
+    drawing(home)
+    expect(home.locator("#go")).to_be_disabled()
+    home.click("#cancel")
+    expect(home.locator("#problem-text")).to_have_text("Cancelled.")
+    assert served.state(job_of(home)) == "cancelled"
+    # The slot is free at once.
+    home.click("#reset")
+    home.click("#go")
+    result_of(home)
+
+
+def test_reload_takes_the_job_up_again(home, served):
+    choose(home)
+    slowly(home)
+    home.click("#go")
+    drawing(home)
+    job = job_of(home)
+    home.reload()
+    drawing(home)
+    assert job_of(home) == job
+    expect(home.locator("#preview")).to_be_visible()
+    home.click("#cancel")
+    expect(home.locator("#problem-text")).to_have_text("Cancelled.")
+    assert served.state(job) == "cancelled"
+
+
+def test_the_bare_address_takes_a_running_job_up_too(home, served):
+    choose(home)
+    slowly(home)
+    home.click("#go")
+    drawing(home)
+    job = job_of(home)
+    home.goto(served.address + "/docs")
+    home.goto(served.address + "/")
+    drawing(home)
+    assert job_of(home) == job
+    home.click("#cancel")
+    expect(home.locator("#problem-text")).to_have_text("Cancelled.")
+    # One that is over is left alone.
+    home.goto(served.address + "/docs")
+    home.goto(served.address + "/")
+    expect(home.locator("#clips li").first).to_be_visible()
+    expect(home.locator("#empty")).to_be_visible()
+
+
+def test_reload_after_the_end_shows_the_clip(home):
+    choose(home, "owl")
+    home.click("#go")
+    result_of(home)
+    home.reload()
+    result_of(home)
+    expect(home.locator("#result-prompt")).to_have_text("an owl blinking and turning its head")
+
+
+def test_a_picture_of_ones_own_in_each_way(home, tmp_path):
+    picture = EXAMPLES / "balloon.png"
+    home.set_input_files("#file", picture)
+    expect(home.locator("#picked")).to_be_visible()
+    # Dropped and pasted: what the system hands the page.
+    for kind in ("drop", "paste"):
+        choose(home, "owl")
+        home.evaluate("""async ([kind, bytes]) => {
+          const transfer = new DataTransfer();
+          transfer.items.add(new File([new Uint8Array(bytes)], "balloon.png", {type: "image/png"}));
+          const event = kind === "drop" ? new DragEvent("drop", {dataTransfer: transfer, bubbles: true, cancelable: true})
+                                        : new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true});
+          document.getElementById("drop").dispatchEvent(event);
+        }""", [kind, list(picture.read_bytes())])
+        expect(home.locator("#examples [aria-pressed=true]")).to_have_count(0)
+    home.fill("#prompt", "a balloon rising")
+    home.click("#go")
+    result_of(home)
+
+
+def test_a_large_picture_is_made_smaller_before_it_is_sent(home):
+    sent = []
+    home.on("request", lambda request: request.method == "POST" and sent.append(len(request.post_data_buffer or b"")))
+    home.evaluate("""async () => {
+      const canvas = new OffscreenCanvas(3000, 2000), pen = canvas.getContext("2d");
+      for (let i = 0; i < 4000; ++i) {
+        pen.fillStyle = `hsl(${i % 360} 80% 50%)`;
+        pen.fillRect(i * 7919 % 3000, i * 104729 % 2000, 60, 60);
+      }
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([await canvas.convertToBlob({type: "image/png"})], "large.png", {type: "image/png"}));
+      document.getElementById("drop").dispatchEvent(new DragEvent("drop", {dataTransfer: transfer, bubbles: true}));
+    }""")
+    expect(home.locator("#picked")).to_be_visible()
+    assert home.locator("#picked").evaluate("image => image.decode().then(() => [image.naturalWidth, image.naturalHeight])") == [1024, 683]
+    home.fill("#prompt", "blocks falling")
+    home.click("#go")
+    result_of(home)
+    assert sent and max(sent) < 4_000_000
+
+
+def test_what_is_wrong_is_said_where_it_is(home, tmp_path):
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"this is no picture")
+    home.set_input_files("#file", broken)
+    expect(home.locator("#picture-error")).to_contain_text("not a picture")
+    choose(home)
+    expect(home.locator("#picture-error")).to_be_hidden()
+    # No words: the page says so; far too many: the server does.
+    home.fill("#prompt", "  ")
+    home.click("#go")
+    expect(home.locator("#prompt-error")).to_contain_text("what should happen")
+    expect(home.locator("#prompt")).to_be_focused()
+    home.fill("#prompt", "rocket " * 15_000)
+    home.click("#go")
+    expect(home.locator("#prompt-error")).to_contain_text(re.compile("long|limit|at most", re.IGNORECASE))
+    expect(home.locator("#prompt")).to_have_attribute("aria-invalid", "true")
+    home.fill("#prompt", WORDS)
+    expect(home.locator("#prompt-error")).to_be_hidden()
+    home.click("#settings summary")
+    home.get_by_text("Best", exact=True).click()
+    home.fill("#num_inference_steps", "100000")
+    home.click("#settings summary")
+    home.click("#go")
+    expect(home.locator("#num_inference_steps-error")).to_be_visible()
+    expect(home.locator("#num_inference_steps")).to_be_focused()
+
+
+def test_a_job_that_fails_says_why(home, served):
+    def failed(route):
+        body = {"id": "video_1", "object": "video", "status": "failed", "prompt": WORDS, "created_at": 1,
+                "error": {"code": "deadline_exceeded", "message": "it took longer than its time limit"}}
+        route.fulfill(status=200, content_type="application/json", body=json.dumps(body))
+    home.route(re.compile("/v1/videos/video_1$"), failed)
+    home.goto(served.address + "/#job=video_1")
+    expect(home.locator("#problem-text")).to_have_text("it took longer than its time limit")
+    home.goto(served.address + "/#job=video_nowhere")
+    expect(home.locator("#problem-text")).to_contain_text("not on the server")
+
+
+def test_busy(home, served):
+    import base64
+    picture = base64.b64encode((EXAMPLES / "robot.png").read_bytes()).decode()
+    status, other = served.call("POST", "/v1/videos", {"prompt": "another one", "input_reference": "data:image/png;base64," + picture, **LONG})
+    assert status == 200, other
+    choose(home)
+    home.click("#go")
+    expect(home.locator("#problem-text")).to_contain_text("One clip at a time")
+    home.get_by_role("button", name="Go on as soon as it is free").click()
+    expect(home.locator("#stage-name")).to_have_text("Waiting for a turn")
+    assert served.state(other["id"]) == "in_progress"
+    served.call("POST", f"/v1/videos/{other['id']}/cancel")
+    result_of(home)
+
+
+def test_an_api_key(serve, visit, tmp_path):
+    key = "zt-a-key-for-the-page-0123456789"
+    keys = tmp_path / "keys"
+    keys.write_text("page:" + hashlib.sha256(key.encode()).hexdigest() + "\n")
+    server = serve("--keys", str(keys))
+    page = visit(server)
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.get_by_label("API key").fill("zt-this-is-not-the-key-0123456789")
+    page.keyboard.press("Enter")
+    expect(page.locator("#key-error")).to_be_visible()
+    page.get_by_label("API key").fill(key)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.locator("#model")).to_have_text("animate")
+    choose(page)
+    page.click("#go")
+    result_of(page)
+    # It is asked for once.
+    page.reload()
+    result_of(page)
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_keyboard_alone(home):
+    def tab_to(what):
+        for _ in range(40):
+            home.keyboard.press("Tab")
+            if home.evaluate("what => document.activeElement.matches(what)", what):
+                assert home.evaluate("""() => { const s = getComputedStyle(document.activeElement);
+                                                return s.outlineStyle !== "none" && s.outlineWidth !== "0px"; }"""), what
+                return
+        raise AssertionError(f"{what} is not reached by Tab")
+
+    tab_to(".skip")
+    tab_to("#examples [data-name=sailboat]")
+    home.keyboard.press("Space")
+    expect(home.locator("#go")).to_be_enabled()
+    tab_to("#prompt")
+    home.keyboard.press("Control+a")
+    home.keyboard.type("a sailboat rocking")
+    tab_to("summary")
+    home.keyboard.press("Enter")
+    tab_to("[name=quality]")
+    home.keyboard.press("ArrowRight")
+    tab_to("#num_inference_steps")
+    home.keyboard.type("900")
+    tab_to("#go")
+    home.keyboard.press("Enter")
+    drawing(home)
+    tab_to("#cancel")
+    home.keyboard.press("Enter")
+    expect(home.locator("#problem-text")).to_have_text("Cancelled.")
+    expect(home.locator("#go")).to_be_focused()
+    home.locator("#reset").press("Enter")
+    home.locator("#prompt").press("Enter")  # as good as the button
+    result_of(home)
+    tab_to("#download")
+    expect(home.locator("#status")).to_have_text("The clip is ready")
+
+
+def test_everything_has_a_name(home):
+    choose(home)
+    home.click("#go")
+    result_of(home)
+    home.click("#settings summary")
+    nameless = home.evaluate("""() => [...document.querySelectorAll("button, input, select, textarea, a, canvas, video, img")]
+        .filter((e) => e.checkVisibility() && !e.closest("[aria-hidden=true]"))
+        .filter((e) => !(e.labels?.length || e.getAttribute("aria-label") || e.textContent.trim() || e.hasAttribute("alt") ||
+                         e.closest("button, a, label")))
+        .map((e) => e.outerHTML)""")
+    assert nameless == []
+    assert home.evaluate("document.documentElement.lang") == "en"
+    headings = home.evaluate("() => [...document.querySelectorAll('h1')].length")
+    assert headings == 1
+
+
+CONTRAST = """() => {
+  const parse = (colour) => { const c = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+    c.fillStyle = colour; c.fillRect(0, 0, 1, 1); return [...c.getImageData(0, 0, 1, 1).data]; };
+  const light = ([r, g, b]) => { const f = (v) => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
+    return .2126 * f(r) + .7152 * f(g) + .0722 * f(b); };
+  const behind = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] === 255) return c; }
+    return parse(getComputedStyle(document.body).backgroundColor); };
+  const poor = [];
+  for (const e of document.querySelectorAll("main *, header *")) {
+    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
+    // The stage has a gradient behind it: it is looked at in the pictures.
+    if (!own || !e.checkVisibility() || e.closest(".stage, .visually-hidden, :disabled")) continue;
+    const [a, b] = [light(parse(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
+    if ((a + .05) / (b + .05) < 4.5) poor.push(`${e.outerHTML} ${((a + .05) / (b + .05)).toFixed(2)}`);
+  }
+  return poor; }"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_light_and_dark_can_be_read(served, visit, scheme):
+    page = visit(served, **{**DESK, "color_scheme": scheme})
+    choose(page)
+    page.click("#settings summary")
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    shades = [int(part) for part in re.findall(r"\d+", background)[:3]]
+    assert (max(shades) < 60) if scheme == "dark" else (min(shades) > 200)
+    page.wait_for_timeout(300)  # colours fade in
+    assert page.evaluate(CONTRAST) == []
+
+
+def test_a_phone(served, visit):
+    served.wait_idle()
+    page = visit(served, **PHONE)
+
+    def fits():
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]
+        small = page.evaluate("""() => [...document.querySelectorAll("#go, #cancel, .row > *, #examples button, #prompt, .fields input, .fields select")]
+            .filter((e) => e.checkVisibility() && !e.matches("[type=radio], [type=range]") && e.getBoundingClientRect().height < 40)
+            .map((e) => e.outerHTML)""")
+        assert small == []
+
+    fits()
+    choose(page, "jellyfish")
+    page.tap("#settings summary")
+    fits()
+    page.tap("#settings summary")
+    page.tap("#go")
+    result_of(page)
+    fits()
+    # What comes of it is in sight without scrolling.
+    expect(page.locator("#clip")).to_be_in_viewport()
+
+
+def test_modes_come_with_the_model(served, visit):
+    page = visit(served)
+
+    def more(route):
+        answer = route.fetch()
+        models = answer.json()
+        models["data"][0]["tasks"] = ["image_to_video", "text_to_image", "text_to_video"]
+        route.fulfill(response=answer, json=models)
+
+    expect(page.locator("#tasks")).to_be_hidden()
+    page.route("**/v1/models", more)
+    page.reload()
+    page.get_by_text("Picture from words").click()
+    expect(page.locator("#picture-part")).to_be_hidden()
+    expect(page.locator("#go")).to_be_enabled()
+    with page.expect_request("**/v1/images/generations") as asked:
+        page.fill("#prompt", "a red ball")
+        page.click("#go")
+    assert json.loads(asked.value.post_data)["prompt"] == "a red ball"
+    # This server cannot: what it says is shown.
+    expect(page.locator("#problem-text, .field-error:not([hidden])").filter(has_text=re.compile("text"))).to_be_visible()
+
+
+def test_the_api_page_shows_all_of_openapi(served, visit):
+    page = visit(served, "/docs")
+    described = served.call("GET", "/openapi.json")[1]
+    methods = ("get", "post", "delete", "put", "patch")
+    operations = sum(method in methods for path in described["paths"].values() for method in path)
+    expect(page.locator("#operations article")).to_have_count(operations)
+    for path in described["paths"]:
+        expect(page.locator("#operations h2").filter(has_text=path).first).to_be_attached()
+
+
+def test_pictures_of_the_states(served, visit, request):
+    """Not a test: --screenshots FOLDER asks for the pictures of docs/images."""
+    folder = request.config.getoption("--screenshots")
+    if folder is None:
+        pytest.skip("no --screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    served.wait_idle()
+
+    def picture(page, name):
+        page.evaluate("scrollTo(0, 0)")
+        page.wait_for_timeout(400)
+        page.screenshot(path=folder / f"serve_{name}.png")
+
+    page = visit(served)
+    picture(page, "start")
+    choose(page)
+    page.click("#settings summary")
+    picture(page, "settings")
+    page.get_by_text("Best", exact=True).click()
+    page.fill("#num_inference_steps", "24")
+    page.click("#settings summary")
+    page.click("#go")
+    expect(page.locator("#stage-count")).to_have_text(re.compile("step (9|1[0-9]) of"))
+    picture(page, "working")
+    result_of(page)
+    time.sleep(3)  # the strip fills with the clip
+    picture(page, "result")
+    for name, look in {"dark": {**DESK, "color_scheme": "dark"}, "phone": PHONE}.items():
+        page = visit(served, "/", **look)
+        choose(page, "jellyfish")
+        page.click("#go")
+        result_of(page)
+        time.sleep(3)
+        picture(page, name)
+        if name == "phone":
+            page.locator("#stage").screenshot(path=folder / "serve_phone_clip.png")
+    picture(visit(served, "/docs"), "api")

@@ -1,0 +1,24 @@
+"""schemathesis against /openapi.json: requests made from the description, right and wrong ones, for a
+minute. No answer of 5xx, none of a status or form that the description does not have."""
+import pathlib
+import subprocess
+import sys
+
+SECONDS = 60
+CHECKS = ("not_a_server_error", "status_code_conformance", "content_type_conformance", "response_headers_conformance",
+          "response_schema_conformance", "unsupported_method", "allow_header_conformance", "use_after_free",
+          "negative_data_rejection", "missing_required_header", "ensure_resource_availability")
+
+
+def test_the_server_is_as_described(served, tmp_path):
+    schemathesis = pathlib.Path(sys.executable).with_name("schemathesis")
+    done = subprocess.run(
+        [schemathesis, "run", served.address + "/openapi.json", "--checks", ",".join(CHECKS), "--max-time", str(SECONDS),
+         "--seed", "20261123", "--request-timeout", "60", "--continue-on-failure", "--no-color", "--warnings", "off"],
+        cwd=tmp_path, capture_output=True, text=True, check=False)
+    print(done.stdout[-20_000:], done.stderr)
+    assert done.returncode == 0
+    # It was a real run, and the server is as it was.
+    assert " generated" in done.stdout or "test cases" in done.stdout.lower()
+    served.wait_idle()
+    assert served.call("GET", "/health/ready")[0] == 200
