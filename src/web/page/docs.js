@@ -36,13 +36,21 @@ function fieldsOf(schema) {
   return fields;
 }
 
+// Text with `code` in it, as nodes.
+function prose(text) {
+  return text.split("`").map((part, i) => i % 2 ? make("code", {textContent: part}) : part);
+}
+
+const sentence = (text) => !text || /[.!?:]$/.test(text) ? text : text + ".";
+
 function table(rows) {
   const body = make("tbody");
   for (const {name, schema, must, description} of rows) {
-    const s = resolve(schema), words = [description ?? s.description ?? ""];
-    if (s.default !== undefined) words.push(`Without it: ${JSON.stringify(s.default)}.`);
+    const s = resolve(schema);
+    let words = description ?? s.description ?? "";
+    if (s.default !== undefined) words = `${sentence(words)} Without it: \`${JSON.stringify(s.default)}\`.`.trim();
     body.append(make("tr", {}, make("th", {scope: "row"}, make("code", {textContent: name}), must ? make("span", {className: "must", textContent: " required"}) : ""),
-                     make("td", {textContent: typeOf(schema)}), make("td", {textContent: words.filter(Boolean).join(" ")})));
+                     make("td", {textContent: typeOf(schema)}), make("td", {}, ...prose(words))));
   }
   return make("div", {className: "scroll"}, make("table", {}, body));
 }
@@ -88,8 +96,8 @@ function show(path, method, operation, shared) {
   const parameters = [...shared, ...(operation.parameters ?? [])].map(resolve);
   const badge = () => make("span", {className: `method ${method}`, textContent: method.toUpperCase()});
   const article = make("article", {className: "operation card", id},
-                       make("h2", {}, badge(), path), make("p", {textContent: operation.summary ?? ""}));
-  if (operation.description) article.append(make("p", {className: "soft", textContent: operation.description}));
+                       make("h2", {}, badge(), path), make("p", {}, ...prose(sentence(operation.summary ?? ""))));
+  if (operation.description) article.append(make("p", {className: "soft"}, ...prose(operation.description)));
   if (parameters.length) {
     article.append(make("h3", {textContent: "Parameters"}),
                    table(parameters.map((one) => ({...one, must: one.required}))));
@@ -111,7 +119,7 @@ async function start() {
     return;
   }
   $("version").textContent = api.info?.version ? `version ${api.info.version}` : "";
-  $("about").textContent = api.info?.description ?? "";
+  $("about").append(...prose(api.info?.description ?? ""));
   const groups = new Map();
   for (const [path, item] of Object.entries(api.paths ?? {})) {
     for (const method of METHODS.filter((name) => item[name])) {
