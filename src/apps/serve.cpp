@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <prometheus/registry.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -14,6 +15,7 @@
 #include "apps/command.h"
 #include "apps/exit_code.h"
 #include "apps/model_folder.h"
+#include "apps/open_files.h"
 #include "apps/serve_flags.h"
 #include "apps/stop_signals.h"
 #include "store/open_store.h"
@@ -22,6 +24,8 @@ namespace zoetrope::apps {
 namespace {
 
 using std::chrono::seconds;
+
+constexpr int kFilesForJobs = 128;  // libraries, the store, pictures and results being written
 
 constexpr const char* kFooter = R"(
 Prints its address when it is ready. The page is at /, the API's own description
@@ -64,8 +68,12 @@ base::Status start(Server& server, const ServeFlags& flags) {
                       engine::JobService::start(*server.engine, *server.store, server.registry,
                                                 job_options(flags, data)));
   const std::string name = std::filesystem::canonical(model).filename().string();
-  ZT_ASSIGN_OR_RETURN(
-      server.http, http::Server::start(*server.jobs, server.registry, server_options(flags, name)));
+  http::ServerOptions http_options = server_options(flags, name);
+  // However many connect, there must be files left for jobs and the store.
+  http_options.limits.connections =
+      std::clamp(raise_open_file_limit() - kFilesForJobs, 1, http_options.limits.connections);
+  ZT_ASSIGN_OR_RETURN(server.http,
+                      http::Server::start(*server.jobs, server.registry, http_options));
   base::log(base::LogLevel::kInfo, "ready",
             {{"version", build_info().version},
              {"address", server.http->address()},

@@ -19,13 +19,14 @@ class Gone(Exception):
 
 
 class Server:
-    """Returns at once; `wait_for_address` when it listens. What it says is kept in `log`."""
+    """Returns at once; `wait_for_address` when it listens. What it says is kept in `log`. `zoetrope` is
+    the program, or a list: what starts it, and the program."""
 
     def __init__(self, zoetrope, model, data, *flags):
         self.log, self.address = [], None
         self.data = pathlib.Path(data)
         self.process = subprocess.Popen(
-            [zoetrope, "serve", "--model", str(model), "--port", "0", "--data", str(data), *flags],
+            [*(zoetrope if isinstance(zoetrope, list) else [zoetrope]), "serve", "--model", str(model), "--port", "0", "--data", str(data), *flags],
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8")
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
