@@ -54,7 +54,7 @@ TEST(ApiError, NamesFieldsAsTheApiDoes) {
   EXPECT_EQ(error.message, "num_inference_steps: 0 is not between 1 and 9");
   EXPECT_EQ(api_error(base::invalid_argument("no field at all")).param, "");
   EXPECT_EQ(api_error(base::resource_exhausted("busy: another job runs")).param, "");
-  const ApiError secret = api_error(base::internal_error("/home/x: line 7"));
+  const ApiError secret = api_error(base::internal_error("jobs.db: line 7"));
   EXPECT_THAT(error_body(secret), ::testing::Not(HasSubstr("line 7")));
   const json body = json::parse(error_body(api_error(Status(StatusCode::kNotFound, "\xff: x"))));
   EXPECT_EQ(body["error"]["type"], "invalid_request_error");
