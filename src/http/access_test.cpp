@@ -152,6 +152,8 @@ TEST(Sites, OthersMayNotAct) {
   // A site that lets its own name point here.
   EXPECT_EQ(bench.ask("GET", "/v1/videos", {}, {{"host", "evil.example"}}).error(),
             "permission_denied host");
+  EXPECT_EQ(bench.ask("GET", "/v1/videos", {}, {{"host", "127.evil.example"}}).status, 403);
+  EXPECT_EQ(bench.ask("GET", "/v1/videos", {}, {{"host", "127.0.0.1:8000"}}).status, 200);
   headers["origin"] = "http://localhost";
   const Answer own = bench.ask("POST", "/v1/videos", body, headers);
   EXPECT_EQ(own.status, 200);

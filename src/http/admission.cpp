@@ -31,7 +31,8 @@ bool is_host(std::string_view host) {
 }
 
 bool is_loopback_name(std::string_view name) {
-  return name == "localhost" || name == "[::1]" || name.starts_with("127.");
+  const bool is_number = name.find_first_not_of("0123456789.") == name.npos;
+  return name == "localhost" || name == "[::1]" || (is_number && name.starts_with("127."));
 }
 
 // Only a browser sends Origin; where the page is not ours, and not allowed, it may not act.

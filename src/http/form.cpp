@@ -54,6 +54,14 @@ Result<Form> parse_multipart_form(std::string_view content_type, std::string_vie
   return form;
 }
 
+// Whether it can be repeated at the head of a message.
+bool is_plain(std::string_view name) {
+  return !name.empty() && name.size() <= 40 &&
+         std::all_of(name.begin(), name.end(), [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '_' || c == '-' || c == '[' || c == ']';
+         });
+}
+
 // A number in a part's text, or in a JSON string.
 template <typename T>
 std::optional<T> number_in(const std::string& text) {
@@ -192,9 +200,12 @@ base::Status FormReader::finish() const {
   if (!status_.ok()) return status_;
   for (size_t i = 0; i < taken_.size(); ++i) {
     if (taken_[i]) continue;
-    const std::string name = base::in_quotes(form_.fields[i].name);
+    const std::string& name = form_.fields[i].name;
+    if (is_plain(name)) {
+      return base::invalid_argument(fmt::format("{}: is not a field of this request", name));
+    }
     return base::invalid_argument(
-        fmt::format("{}: is not a field of this request", name.substr(1, name.size() - 2)));
+        fmt::format("body: holds {}, which is not a field", base::in_quotes(name)));
   }
   return {};
 }

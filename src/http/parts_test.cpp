@@ -147,7 +147,7 @@ TEST(Openapi, SaysWhichRoutesNeedNoKey) {
   for (const Route& route : all_routes()) {
     std::string method(boost::beast::http::to_string(route.method));
     for (char& c : method) c = static_cast<char>(std::tolower(c));
-    const json& operation = description["paths"][std::string(route.path)][method];
+    const json operation = description["paths"][std::string(route.path)][method];
     EXPECT_EQ(operation.contains("security"), route.open) << route.path;
     EXPECT_EQ(operation.contains("requestBody"), route.body != Body::kNone) << route.path;
   }

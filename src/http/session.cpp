@@ -40,6 +40,7 @@ class Session {
   asio::awaitable<std::optional<Response>> read_body(uint64_t limit);
   asio::awaitable<bool> skip_body();
   asio::awaitable<bool> send(Response response);
+  asio::awaitable<void> refuse(Response response);
   void parse_received(error_code& error);
   std::optional<uint64_t> body_length() const;
   bool will_skip_body() const;
@@ -89,8 +90,7 @@ void Session::parse_received(error_code& error) {
   }
 }
 
-// False: the connection is done. An error in the header leaves `parser_` without one, and
-// `exchange_` with the answer owed.
+// False: the connection is done; what was wrong with it has been answered.
 asio::awaitable<bool> Session::read_head() {
   const ServerLimits& limits = context_->options.limits;
   parser_.emplace();
@@ -114,19 +114,16 @@ asio::awaitable<bool> Session::read_head() {
       error_code error;
       parse_received(error);
       if (error) {
-        connection_->limit_time(std::nullopt);
-        broken_ = true;
-        co_await send(parse_failure(error));
+        co_await refuse(parse_failure(error));
         co_return false;
       }
       if (parser_->is_header_done()) break;
     }
     if (context_->stopping && !begun) co_return false;
     if (co_await connection_->more()) continue;
-    if (connection_->timed_out()) context_->metrics.slow_clients().Increment();
     if (!begun || !connection_->timed_out()) co_return false;
-    broken_ = true;
-    co_await send(error_response(
+    context_->metrics.slow_clients().Increment();
+    co_await refuse(error_response(
         api_error(408, "timeout", "the header of the request did not come in time")));
     co_return false;
   }
@@ -135,6 +132,15 @@ asio::awaitable<bool> Session::read_head() {
   exchange_->request_id = request_id(exchange_->header("x-request-id"));
   exchange_->close = !parser_->get().keep_alive() || context_->stopping;
   co_return true;
+}
+
+// The answer to what is no request: the connection ends with it.
+asio::awaitable<void> Session::refuse(Response response) {
+  connection_->limit_time(std::nullopt);
+  broken_ = true;
+  const int status = response.status;
+  co_await send(std::move(response));
+  record(status, {}, Clock::duration());
 }
 
 Response Session::parse_failure(error_code error) const {
