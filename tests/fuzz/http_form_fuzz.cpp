@@ -18,9 +18,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     return 0;
   }
   for (const http::Field& field : form->fields) {
-    const std::string_view content = field.file ? *field.file
-                                                : std::string_view(
-                                                      field.value.get_ref<const std::string&>());
+    const std::string_view content =
+        field.file ? *field.file : std::string_view(field.value.get_ref<const std::string&>());
     fuzz::check(content.find("\r\n--b") == content.npos, "a part goes over its boundary");
   }
   fuzz::check_request(*form, data[0]);
