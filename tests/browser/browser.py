@@ -2,7 +2,6 @@
 import contextlib
 import shutil
 import subprocess
-import sys
 import tempfile
 
 from playwright.sync_api import expect, sync_playwright
@@ -16,13 +15,12 @@ expect.set_options(timeout=TIMEOUT_MS)
 
 
 def find():
-    """The path of an installed Chromium that works. Ends the test as skipped if there is none."""
+    """The path of an installed Chromium that works, or None."""
     for name in NAMES:
         path = shutil.which(name)
         if path and subprocess.run([path, "--version"], capture_output=True, check=False).returncode == 0:
             return path
-    print("no Chromium here: the page is not tested")
-    sys.exit(SKIPPED)
+    return None
 
 
 @contextlib.contextmanager

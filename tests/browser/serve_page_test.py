@@ -1,76 +1,12 @@
 """The page of `zoetrope serve` as a person uses it, in Chromium, on the real server."""
+import base64
 import hashlib
 import json
 import re
-import time
 
-import browser
-import pytest
 from playwright.sync_api import expect
 from served import EXAMPLES, LONG
-
-DESK = {"viewport": {"width": 1180, "height": 900}, "color_scheme": "light"}
-PHONE = {"viewport": {"width": 390, "height": 800}, "color_scheme": "light", "device_scale_factor": 2,
-         "is_mobile": True, "has_touch": True}
-WORDS = "a rocket taking off"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser.chromium() as (engine, launch):
-        one = engine.launch(**launch)
-        yield one
-        one.close()
-
-
-@pytest.fixture
-def visit(chromium):
-    """visit(server, path="/", **look): a page of a visitor who was never here. It must end without errors."""
-    contexts, pages = [], []
-
-    def start(server, path="/", **look):
-        contexts.append(chromium.new_context(**(look or DESK)))
-        pages.append(browser.watched(contexts[-1].new_page()))
-        pages[-1].goto(server.address + path)
-        return pages[-1]
-
-    yield start
-    errors = [error for page in pages for error in page.errors]
-    for context in contexts:
-        context.close()
-    # The browser itself reports every answer of 4xx as an error.
-    assert [error for error in errors if "Failed to load resource" not in error] == []
-
-
-@pytest.fixture
-def home(served, visit):
-    served.wait_idle()
-    return visit(served)
-
-
-def choose(page, name="rocket"):
-    page.click(f"#examples button[data-name={name}]")
-    expect(page.locator("#go")).to_be_enabled()
-
-
-def slowly(page):
-    """Settings under which a job takes minutes."""
-    page.click("#settings summary")
-    page.get_by_text("Best", exact=True).click()
-    page.fill("#num_inference_steps", str(LONG["num_inference_steps"]))
-
-
-def job_of(page):
-    page.wait_for_url(re.compile("#job="))
-    return page.url.split("#job=")[1]
-
-
-def result_of(page):
-    expect(page.locator("#result")).to_be_visible(timeout=browser.TIMEOUT_MS)
-
-
-def drawing(page):
-    expect(page.locator("#stage-count")).to_have_text(re.compile(r"step \d+ of"))
+from visitor import WORDS, choose, drawing, job_of, result_of, slowly
 
 
 def test_a_clip_from_an_example(home, served):
@@ -254,7 +190,6 @@ def test_a_job_that_fails_says_why(home, served):
 
 
 def test_busy(home, served):
-    import base64
     picture = base64.b64encode((EXAMPLES / "robot.png").read_bytes()).decode()
     status, other = served.call("POST", "/v1/videos", {"prompt": "another one", "input_reference": "data:image/png;base64," + picture, **LONG})
     assert status == 200, other
@@ -291,112 +226,6 @@ def test_an_api_key(serve, visit, tmp_path):
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
-def test_keyboard_alone(home):
-    def tab_to(what):
-        for _ in range(40):
-            home.keyboard.press("Tab")
-            if home.evaluate("what => document.activeElement.matches(what)", what):
-                assert home.evaluate("""() => { const s = getComputedStyle(document.activeElement);
-                                                return s.outlineStyle !== "none" && s.outlineWidth !== "0px"; }"""), what
-                return
-        raise AssertionError(f"{what} is not reached by Tab")
-
-    tab_to(".skip")
-    tab_to("#examples [data-name=sailboat]")
-    home.keyboard.press("Space")
-    expect(home.locator("#go")).to_be_enabled()
-    tab_to("#prompt")
-    home.keyboard.press("Control+a")
-    home.keyboard.type("a sailboat rocking")
-    tab_to("summary")
-    home.keyboard.press("Enter")
-    tab_to("[name=quality]")
-    home.keyboard.press("ArrowRight")
-    tab_to("#num_inference_steps")
-    home.keyboard.type("900")
-    tab_to("#go")
-    home.keyboard.press("Enter")
-    drawing(home)
-    tab_to("#cancel")
-    home.keyboard.press("Enter")
-    expect(home.locator("#problem-text")).to_have_text("Cancelled.")
-    expect(home.locator("#go")).to_be_focused()
-    home.locator("#reset").press("Enter")
-    home.locator("#prompt").press("Enter")  # as good as the button
-    result_of(home)
-    tab_to("#download")
-    expect(home.locator("#status")).to_have_text("The clip is ready")
-
-
-def test_everything_has_a_name(home):
-    choose(home)
-    home.click("#go")
-    result_of(home)
-    home.click("#settings summary")
-    nameless = home.evaluate("""() => [...document.querySelectorAll("button, input, select, textarea, a, canvas, video, img")]
-        .filter((e) => e.checkVisibility() && !e.closest("[aria-hidden=true]"))
-        .filter((e) => !(e.labels?.length || e.getAttribute("aria-label") || e.textContent.trim() || e.hasAttribute("alt") ||
-                         e.closest("button, a, label")))
-        .map((e) => e.outerHTML)""")
-    assert nameless == []
-    assert home.evaluate("document.documentElement.lang") == "en"
-    headings = home.evaluate("() => [...document.querySelectorAll('h1')].length")
-    assert headings == 1
-
-
-CONTRAST = """() => {
-  const parse = (colour) => { const c = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
-    c.fillStyle = colour; c.fillRect(0, 0, 1, 1); return [...c.getImageData(0, 0, 1, 1).data]; };
-  const light = ([r, g, b]) => { const f = (v) => (v /= 255) <= .04045 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4;
-    return .2126 * f(r) + .7152 * f(g) + .0722 * f(b); };
-  const behind = (e) => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c[3] === 255) return c; }
-    return parse(getComputedStyle(document.body).backgroundColor); };
-  const poor = [];
-  for (const e of document.querySelectorAll("main *, header *")) {
-    const own = [...e.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    // The stage has a gradient behind it: it is looked at in the pictures.
-    if (!own || !e.checkVisibility() || e.closest(".stage, .visually-hidden, :disabled")) continue;
-    const [a, b] = [light(parse(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
-    if ((a + .05) / (b + .05) < 4.5) poor.push(`${e.outerHTML} ${((a + .05) / (b + .05)).toFixed(2)}`);
-  }
-  return poor; }"""
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_light_and_dark_can_be_read(served, visit, scheme):
-    page = visit(served, **{**DESK, "color_scheme": scheme})
-    choose(page)
-    page.click("#settings summary")
-    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    shades = [int(part) for part in re.findall(r"\d+", background)[:3]]
-    assert (max(shades) < 60) if scheme == "dark" else (min(shades) > 200)
-    page.wait_for_timeout(300)  # colours fade in
-    assert page.evaluate(CONTRAST) == []
-
-
-def test_a_phone(served, visit):
-    served.wait_idle()
-    page = visit(served, **PHONE)
-
-    def fits():
-        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["viewport"]["width"]
-        small = page.evaluate("""() => [...document.querySelectorAll("#go, #cancel, .row > *, #examples button, #prompt, .fields input, .fields select")]
-            .filter((e) => e.checkVisibility() && !e.matches("[type=radio], [type=range]") && e.getBoundingClientRect().height < 40)
-            .map((e) => e.outerHTML)""")
-        assert small == []
-
-    fits()
-    choose(page, "jellyfish")
-    page.tap("#settings summary")
-    fits()
-    page.tap("#settings summary")
-    page.tap("#go")
-    result_of(page)
-    fits()
-    # What comes of it is in sight without scrolling.
-    expect(page.locator("#clip")).to_be_in_viewport()
-
-
 def test_modes_come_with_the_model(served, visit):
     page = visit(served)
 
@@ -418,52 +247,3 @@ def test_modes_come_with_the_model(served, visit):
     assert json.loads(asked.value.post_data)["prompt"] == "a red ball"
     # This server cannot: what it says is shown.
     expect(page.locator("#problem-text, .field-error:not([hidden])").filter(has_text=re.compile("text"))).to_be_visible()
-
-
-def test_the_api_page_shows_all_of_openapi(served, visit):
-    page = visit(served, "/docs")
-    described = served.call("GET", "/openapi.json")[1]
-    methods = ("get", "post", "delete", "put", "patch")
-    operations = sum(method in methods for path in described["paths"].values() for method in path)
-    expect(page.locator("#operations article")).to_have_count(operations)
-    for path in described["paths"]:
-        expect(page.locator("#operations h2").filter(has_text=path).first).to_be_attached()
-
-
-def test_pictures_of_the_states(served, visit, request):
-    """Not a test: --screenshots FOLDER asks for the pictures of docs/images."""
-    folder = request.config.getoption("--screenshots")
-    if folder is None:
-        pytest.skip("no --screenshots")
-    folder.mkdir(parents=True, exist_ok=True)
-    served.wait_idle()
-
-    def picture(page, name):
-        page.evaluate("scrollTo(0, 0)")
-        page.wait_for_timeout(400)
-        page.screenshot(path=folder / f"serve_{name}.png")
-
-    page = visit(served)
-    picture(page, "start")
-    choose(page)
-    page.click("#settings summary")
-    picture(page, "settings")
-    page.get_by_text("Best", exact=True).click()
-    page.fill("#num_inference_steps", "24")
-    page.click("#settings summary")
-    page.click("#go")
-    expect(page.locator("#stage-count")).to_have_text(re.compile("step (9|1[0-9]) of"))
-    picture(page, "working")
-    result_of(page)
-    time.sleep(3)  # the strip fills with the clip
-    picture(page, "result")
-    for name, look in {"dark": {**DESK, "color_scheme": "dark"}, "phone": PHONE}.items():
-        page = visit(served, "/", **look)
-        choose(page, "jellyfish")
-        page.click("#go")
-        result_of(page)
-        time.sleep(3)
-        picture(page, name)
-        if name == "phone":
-            page.locator("#stage").screenshot(path=folder / "serve_phone_clip.png")
-    picture(visit(served, "/docs"), "api")

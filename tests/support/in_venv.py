@@ -16,6 +16,7 @@ if __name__ == "__main__":
         print(f"{python} is not there: run ./test once, it makes it")
         sys.exit(SKIPPED)
     sys.stdout.flush()
-    shared = {"PYTHONPATH": os.path.dirname(os.path.abspath(__file__)),  # served.py
+    folders = [os.path.dirname(os.path.abspath(__file__)), os.environ.get("PYTHONPATH")]  # served.py
+    shared = {"PYTHONPATH": os.pathsep.join(filter(None, folders)),
               "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # schemathesis' own take a second
     os.execve(python, [python, "-B", *arguments], os.environ | shared)
