@@ -259,6 +259,8 @@ def soak(server, options):
     assert not load.faults, load.faults
     files_after = settle(server, files_before)
     before, after = growth(samples, seconds)
+    client.close()
+    client = Client(server.address)  # the old one has been idle for longer than the server lets it
     made = load.counts["clips made and fetched"]
     for _ in range(1000):  # the slot is free as soon as what was left has seen that it is not wanted
         load.clip(client, random.Random(0))
