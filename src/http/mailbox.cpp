@@ -2,6 +2,8 @@
 
 #include <boost/asio/post.hpp>
 
+#include "base/log.h"
+
 namespace zoetrope::http {
 
 namespace asio = boost::asio;
@@ -76,7 +78,11 @@ asio::awaitable<Result<Job>> wait_until_final(ExchangePtr exchange, std::string 
   context->metrics.disconnects().Increment();
   if (cancel_if_gone) {
     auto cancel = [context, owner, id] { return context->jobs.cancel(owner, id); };
-    co_await context->workers.run(std::move(cancel));
+    const auto cancelled = co_await context->workers.run(std::move(cancel));
+    if (!cancelled.ok()) {
+      base::log(base::LogLevel::kWarning, "the job of a client that left could not be cancelled",
+                {{"job", id}, {"problem", cancelled.status().message()}});
+    }
   }
   co_return base::Status(base::StatusCode::kCancelled, "the client left");
 }

@@ -5,6 +5,7 @@
 #include <boost/beast/core/string.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
+#include <limits>
 #include <optional>
 
 #include "base/log.h"
@@ -22,6 +23,7 @@ using boost::system::error_code;
 using Clock = Connection::Clock;
 
 constexpr uint32_t kMaxHeaderBytes = 16 << 10;
+constexpr uint64_t kNoLimit = std::numeric_limits<uint64_t>::max();
 constexpr uint64_t kMaxSkipped = 256 << 10;  // of a body that nobody wants: then close instead
 
 class Session {
@@ -95,7 +97,7 @@ asio::awaitable<bool> Session::read_head() {
   const ServerLimits& limits = context_->options.limits;
   parser_.emplace();
   parser_->header_limit(kMaxHeaderBytes);
-  parser_->body_limit(boost::none);  // asked in check_admission, and again while reading
+  parser_->body_limit(kNoLimit);  // asked in check_admission, and again while reading
   exchange_ = std::make_shared<Exchange>(Exchange{.context = context_, .connection = connection_});
   exchange_->request_id = request_id({});
   route_ = "other";
