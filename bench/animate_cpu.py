@@ -92,7 +92,7 @@ class PyTorch:
     def animate(self):
         d = self.dump
         start = time.perf_counter()
-        self.peer.animate(d["first_frame"], d["noise"], d["text"].float(), d["empty_text"].float(), self.steps)
+        self.peer.animate(d["first_frame"], d["noise"], d["text"].float(), d["negative_text"].float(), self.steps)
         return {"best: from picture to pixels, warm": time.perf_counter() - start}
 
 
@@ -100,7 +100,7 @@ def one_process(model, dump, dtype, threads):
     """A whole PyTorch process: start, imports, loading, one clip."""
     code = (f"import sys; sys.path.insert(0, {str(ROOT / 'bench')!r}); import torch, torch_peer as t;"
             f"torch.set_num_threads({threads}); p = t.Peer({str(model)!r}, torch.{dtype}); d = t.read_dump({dump!r});"
-            "p.animate(d['first_frame'], d['noise'], d['text'].float(), d['empty_text'].float(),"
+            "p.animate(d['first_frame'], d['noise'], d['text'].float(), d['negative_text'].float(),"
             "p.defaults['num_inference_steps']);"
             "print([l for l in open('/proc/self/status') if l.startswith('VmHWM')][0].split()[1])")
     kilobytes, wall = measure_process([sys.executable, "-c", code])

@@ -69,9 +69,9 @@ class Peer:
         return self.unet.condition(text.to(self.dtype), image_latents.permute(0, 1, 4, 2, 3).to(self.dtype), motion)
 
     @torch.inference_mode()
-    def sample(self, noise, text, empty_text, image_latents, steps):
+    def sample(self, noise, text, negative_text, image_latents, steps):
         """DPM-Solver++ 2M with three-way guidance. noise [f, h, w, c] fp32 -> latents alike."""
-        condition = self.condition(torch.cat([empty_text, empty_text, text]),
+        condition = self.condition(torch.cat([negative_text, negative_text, text]),
                                    torch.cat([torch.zeros_like(image_latents), image_latents, image_latents]))
         s_image, s_text = self.defaults["image_guidance_scale"], self.defaults["text_guidance_scale"]
         weights = torch.tensor([1 - s_image, s_image - s_text, s_text]).view(3, 1, 1, 1, 1)
@@ -96,8 +96,8 @@ class Peer:
             previous = (x0, h)
         return x.permute(0, 2, 3, 1)
 
-    def animate(self, picture, noise, text, empty_text, steps):
+    def animate(self, picture, noise, text, negative_text, steps):
         """picture u8 [h, w, 3] -> frames u8 [f, h, w, 3], the first one being the picture."""
         latents = self.autoencoder.encode(picture[None])
         image_latents = latents.expand(1, len(noise), *latents.shape[1:])
-        return self.autoencoder.decode(self.sample(noise, text, empty_text, image_latents, steps)[1:])
+        return self.autoencoder.decode(self.sample(noise, text, negative_text, image_latents, steps)[1:])
