@@ -4,11 +4,13 @@
 #include <sys/types.h>
 
 #include <filesystem>
-#include <optional>
+#include <memory>
 #include <string>
 #include <vector>
 
-#include "support/temporary_folder.h"
+namespace zoetrope::test_support {
+class TemporaryFolder;
+}
 
 namespace zoetrope::store::testing {
 
@@ -34,7 +36,7 @@ class PostgresServer {
   std::string url() const;
   pid_t launch(const std::vector<std::string>& command) const;
 
-  test_support::TemporaryFolder folder_;
+  std::unique_ptr<test_support::TemporaryFolder> folder_;
   pid_t server_ = -1;
   int schemas_ = 0;
 };
