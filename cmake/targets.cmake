@@ -32,6 +32,7 @@ function(zoetrope_library NAME)
 
   if(A_TESTS)
     add_executable(${NAME}_test ${A_TESTS} ${A_TEST_SOURCES})
+    target_include_directories(${NAME}_test PRIVATE ${CMAKE_SOURCE_DIR}/tests)  # support/
     target_link_libraries(${NAME}_test PRIVATE ${NAME} ${A_TEST_DEPS} GTest::gtest GTest::gtest_main GTest::gmock)
     target_compile_definitions(${NAME}_test PRIVATE ZOETROPE_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
     if(A_TORCH)

@@ -252,17 +252,8 @@ std::string form_body(const std::vector<std::pair<std::string, std::string>>& fi
   return body + "--" + kBoundary + "--\r\n";
 }
 
-TemporaryFile::TemporaryFile(const std::string& text) {
-  std::string name = (std::filesystem::temp_directory_path() / "zoetrope_http_XXXXXX").string();
-  close(mkstemp(name.data()));
-  path_ = name;
-  write(text);
-}
-
-TemporaryFile::~TemporaryFile() { std::filesystem::remove(path_); }
-
 void TemporaryFile::write(const std::string& text) {
-  std::ofstream(path_, std::ios::binary | std::ios::trunc) << text;
+  std::ofstream(path(), std::ios::binary | std::ios::trunc) << text;
 }
 
 }  // namespace zoetrope::http::testing

@@ -17,6 +17,7 @@
 #include "http/fake_jobs.h"
 #include "http/server.h"
 #include "media/image.h"
+#include "support/temporary_folder.h"
 
 namespace zoetrope::http::testing {
 
@@ -98,15 +99,12 @@ const Headers& form_type();
 // A file under the temporary directory that goes when this does.
 class TemporaryFile {
  public:
-  explicit TemporaryFile(const std::string& text);
-  ~TemporaryFile();
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
+  explicit TemporaryFile(const std::string& text) { write(text); }
   void write(const std::string& text);
-  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path path() const { return folder_.path() / "file"; }
 
  private:
-  std::filesystem::path path_;
+  test_support::TemporaryFolder folder_;
 };
 
 }  // namespace zoetrope::http::testing

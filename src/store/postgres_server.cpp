@@ -14,8 +14,6 @@
 #include <stdexcept>
 #include <thread>
 
-#include "support/temporary_folder.h"
-
 namespace zoetrope::store::testing {
 namespace {
 
@@ -43,12 +41,12 @@ const passwd* other_user() {
 
 bool PostgresServer::is_installed() { return !find_programs().empty(); }
 
-PostgresServer::PostgresServer() : folder_(std::make_unique<test_support::TemporaryFolder>()) {
+PostgresServer::PostgresServer() {
   const passwd* user = other_user();
-  if (user != nullptr && chown(folder_->path().c_str(), user->pw_uid, user->pw_gid) != 0) {
+  if (user != nullptr && chown(folder_.path().c_str(), user->pw_uid, user->pw_gid) != 0) {
     throw std::runtime_error("cannot give the folder away");
   }
-  const pid_t initdb = launch({"initdb", "-D", (folder_->path() / "data").string(), "-A", "trust",
+  const pid_t initdb = launch({"initdb", "-D", (folder_.path() / "data").string(), "-A", "trust",
                                "-U", "zoetrope", "--no-sync", "--locale=C", "-E", "UTF8"});
   int how = 0;
   waitpid(initdb, &how, 0);
@@ -67,7 +65,7 @@ void PostgresServer::kill() {
 
 void PostgresServer::start() {
   server_ =
-      launch({"postgres", "-D", (folder_->path() / "data").string(), "-k", folder_->path().string(),
+      launch({"postgres", "-D", (folder_.path() / "data").string(), "-k", folder_.path().string(),
               "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=60"});
   for (int attempt = 0; attempt < 600; ++attempt) {
     try {
@@ -88,7 +86,7 @@ std::string PostgresServer::make_schema() {
 }
 
 std::string PostgresServer::url() const {
-  return fmt::format("postgresql://zoetrope@/postgres?host={}", folder_->path().string());
+  return fmt::format("postgresql://zoetrope@/postgres?host={}", folder_.path().string());
 }
 
 pid_t PostgresServer::launch(const std::vector<std::string>& command) const {
@@ -98,7 +96,7 @@ pid_t PostgresServer::launch(const std::vector<std::string>& command) const {
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   const passwd* user = other_user();
-  const std::string log = (folder_->path() / "log").string();
+  const std::string log = (folder_.path() / "log").string();
   const pid_t child = fork();
   if (child != 0) return child;
   if (user != nullptr &&

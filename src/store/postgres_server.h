@@ -4,13 +4,10 @@
 #include <sys/types.h>
 
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
-namespace zoetrope::test_support {
-class TemporaryFolder;
-}
+#include "support/temporary_folder.h"
 
 namespace zoetrope::store::testing {
 
@@ -36,7 +33,7 @@ class PostgresServer {
   std::string url() const;
   pid_t launch(const std::vector<std::string>& command) const;
 
-  std::unique_ptr<test_support::TemporaryFolder> folder_;
+  test_support::TemporaryFolder folder_;
   pid_t server_ = -1;
   int schemas_ = 0;
 };

@@ -212,60 +212,39 @@ cuda_libraries_ready() {
        $(<"$ZT_LIBTORCH/lock-cuda") == "$(<"$ZT_ROOT/tools/setup/libtorch-cuda.lock")" ]]
 }
 
-# ---- Oracles: the Python the fixtures come from -------------------------------------------------
+# ---- Pythons with what tools/setup/NAME.txt pins, each in $ZT_CACHE/NAME ------------------------
 
-ZT_ORACLES=$ZT_CACHE/oracles
-
-make_oracles() {
-  need_disk "$ZT_CACHE" 9000 "the oracle environment"
-  rm -rf -- "$ZT_ORACLES"
-  : >"$ZT_LOGS/oracles.log"
-  logged oracles /usr/bin/python3 -m venv "$ZT_ORACLES" &&
-    logged oracles "$ZT_ORACLES/bin/python" -m pip install --disable-pip-version-check \
-      --no-deps --only-binary=:all: -r "$ZT_ROOT/tools/setup/oracles.txt" &&
-    cp -- "$ZT_ROOT/tools/setup/oracles.txt" "$ZT_ORACLES/lock" && return
-  log_end oracles 3
-  die "could not make the oracle environment; the whole output is in $ZT_LOGS/oracles.log"
+make_python() {  # NAME
+  local name=$1 folder=$ZT_CACHE/$1 list=$ZT_ROOT/tools/setup/$1.txt
+  rm -rf -- "$folder"
+  : >"$ZT_LOGS/$name.log"
+  logged "$name" /usr/bin/python3 -m venv "$folder" &&
+    logged "$name" "$folder/bin/python" -m pip install --disable-pip-version-check \
+      --no-deps --only-binary=:all: -r "$list" &&
+    cp -- "$list" "$folder/lock" && return
+  log_end "$name" 3
+  die "could not make the Python of $name (no network, no disk space?);" \
+    "the whole output is in $ZT_LOGS/$name.log"
 }
 
-oracles_ready() {
-  [[ -e $ZT_ORACLES/lock && $(<"$ZT_ORACLES/lock") == "$(<"$ZT_ROOT/tools/setup/oracles.txt")" ]]
+python_ready() {  # NAME
+  [[ -e $ZT_CACHE/$1/lock && $(<"$ZT_CACHE/$1/lock") == "$(<"$ZT_ROOT/tools/setup/$1.txt")" ]]
 }
 
-make_missing_oracles() {
-  oracles_ready || timed "making the oracle environment (3 GB)" make_oracles
+make_missing_python() {  # NAME LABEL MEGABYTES
+  python_ready "$1" || { need_disk "$ZT_CACHE" "$3" "$2" && timed "making $2" make_python "$1"; }
 }
 
-install_oracles() { oracles_ready || with_lock "$ZT_CACHE/lock" make_missing_oracles; }
-
-# ---- The Python that drives a served Zoetrope -----------------------------------------------------
-
-ZT_SERVING_TESTS=$ZT_CACHE/serving_tests
-
-make_serving_tests() {
-  need_disk "$ZT_CACHE" 600 "the Python of the serving tests"
-  rm -rf -- "$ZT_SERVING_TESTS"
-  : >"$ZT_LOGS/serving_tests.log"
-  logged serving_tests /usr/bin/python3 -m venv "$ZT_SERVING_TESTS" &&
-    logged serving_tests "$ZT_SERVING_TESTS/bin/python" -m pip install --disable-pip-version-check \
-      --no-deps --only-binary=:all: -r "$ZT_ROOT/tools/setup/serving_tests.txt" &&
-    cp -- "$ZT_ROOT/tools/setup/serving_tests.txt" "$ZT_SERVING_TESTS/lock" && return
-  log_end serving_tests 3
-  die "could not make the Python of the serving tests (no network, no disk space?);" \
-    "the whole output is in $ZT_LOGS/serving_tests.log"
+install_python() {  # NAME LABEL MEGABYTES
+  python_ready "$1" || with_lock "$ZT_CACHE/lock" make_missing_python "$@"
 }
 
-serving_tests_ready() {
-  [[ -e $ZT_SERVING_TESTS/lock &&
-     $(<"$ZT_SERVING_TESTS/lock") == "$(<"$ZT_ROOT/tools/setup/serving_tests.txt")" ]]
-}
+# What the fixtures come from.
+install_oracles() { install_python oracles "the oracle environment (3 GB)" 9000; }
 
-make_missing_serving_tests() {
-  serving_tests_ready || timed "making the Python of the serving tests (200 MB)" make_serving_tests
-}
-
+# What drives a served Zoetrope.
 install_serving_tests() {
-  serving_tests_ready || with_lock "$ZT_CACHE/lock" make_missing_serving_tests
+  install_python serving_tests "the Python of the serving tests (200 MB)" 600
 }
 
 # ---- The two things the root scripts call ------------------------------------------------------

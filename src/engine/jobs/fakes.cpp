@@ -1,7 +1,6 @@
 #include "engine/jobs/fakes.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
 #include <algorithm>
 #include <chrono>
@@ -270,17 +269,6 @@ Result<int64_t> FakeStore::count_open() {
 void FakeStore::change(const std::string& id, const std::function<void(Job&)>& change) {
   const std::lock_guard lock(mutex_);
   change(jobs_.at(id));
-}
-
-TemporaryFolder::TemporaryFolder() {
-  std::string name = (fs::temp_directory_path() / "zoetrope-jobs-XXXXXX").string();
-  EXPECT_NE(mkdtemp(name.data()), nullptr);
-  path_ = name;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
 }
 
 void Bench::start(const std::function<void(JobServiceOptions&)>& adjust) {

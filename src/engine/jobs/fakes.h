@@ -13,6 +13,7 @@
 #include "engine/api/engine.h"
 #include "engine/api/job_service.h"
 #include "engine/api/job_store.h"
+#include "support/temporary_folder.h"
 
 namespace zoetrope::engine::jobs {
 
@@ -90,19 +91,6 @@ class FakeStore final : public JobStore {
   std::atomic<int> completions_ = 0;
 };
 
-// A folder that goes when it does.
-class TemporaryFolder {
- public:
-  TemporaryFolder();
-  ~TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 // A service on fakes.
 struct Bench {
   Bench() = default;
@@ -120,7 +108,7 @@ struct Bench {
   double metric(const std::string& name, const std::string& label = "") const;
   bool has_folder(const std::string& id) const;
 
-  TemporaryFolder folder;
+  test_support::TemporaryFolder folder;
   FakeEngine engine;
   FakeStore store;
   prometheus::Registry registry;

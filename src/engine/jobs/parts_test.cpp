@@ -59,7 +59,7 @@ TEST(FingerprintTest, TellsFieldsAndPixelsApart) {
 }
 
 TEST(JobFoldersTest, KeepsWhatItIsGiven) {
-  const TemporaryFolder root;
+  const test_support::TemporaryFolder root;
   const JobFolders folders = JobFolders::open(root.path() / "new" / "jobs").value_or_throw();
   const std::string id = new_job_id("video", 1234);
   const media::Image picture(5, 3, {9, 8, 7});
@@ -84,7 +84,7 @@ TEST(JobFoldersTest, KeepsWhatItIsGiven) {
 }
 
 TEST(JobFoldersTest, ErrorsNameNoPathOfTheServer) {
-  const TemporaryFolder root;
+  const test_support::TemporaryFolder root;
   const JobFolders folders = JobFolders::open(root.path()).value_or_throw();
   for (const base::Status& status :
        {folders.read_picture("video_x").status(), folders.read("video_x", "0.mp4").status(),
@@ -95,7 +95,7 @@ TEST(JobFoldersTest, ErrorsNameNoPathOfTheServer) {
 }
 
 TEST(JobFoldersTest, RefusesAFileInPlaceOfAFolder) {
-  const TemporaryFolder root;
+  const test_support::TemporaryFolder root;
   std::ofstream(root.path() / "file") << "x";
   EXPECT_FALSE(JobFolders::open(root.path() / "file").ok());
 }
