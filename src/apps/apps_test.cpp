@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdlib>
 
-#include "apps/flags.h"
+#include "apps/command_line.h"
 #include "apps/progress_view.h"
 #include "apps/serve_flags.h"
 

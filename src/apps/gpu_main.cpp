@@ -2,9 +2,8 @@
 // LibTorch but no FFmpeg. The data set is prepared elsewhere with `zoetrope train prepare`.
 #include <CLI/CLI.hpp>
 
+#include "apps/command_line.h"
 #include "apps/eval.h"
-#include "apps/exit_code.h"
-#include "apps/flags.h"
 #include "apps/train.h"
 
 int main(int argc, char** argv) {
@@ -14,16 +13,8 @@ int main(int argc, char** argv) {
   root.require_subcommand(1);
   CLI::App* eval = root.add_subcommand("eval", "Measure the quality of clips");
   eval->require_subcommand(1);
-  const Command commands[] = {
+  const std::vector<Command> commands = {
       add_train_autoencoder(root),  add_train_unet(root), add_distill(root), add_bench(root),
       add_eval_run(*eval, nullptr), add_eval_page(*eval)};
-  try {
-    root.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return report_parse_error(root, error, argc, argv);
-  }
-  for (const Command& command : commands) {
-    if (command.flags->parsed()) return command.run();
-  }
-  return kExitUsage;
+  return run_commands(root, commands, argc, argv);
 }

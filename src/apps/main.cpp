@@ -7,8 +7,9 @@
 
 #include "apps/build_info.h"
 #include "apps/command.h"
+#include "apps/command_line.h"
 #include "apps/exit_code.h"
-#include "apps/flags.h"
+#include "apps/fleet/commands.h"
 #include "apps/train.h"
 #include "ops/host_memory.h"
 
@@ -46,20 +47,12 @@ int run(int argc, char** argv) {
   root.get_formatter()->column_width(34);
 
   std::vector<Command> commands;
-  commands.reserve(kCommands.size());
   for (const auto& add : kCommands) commands.push_back(add(root));
+  for (const Command& command : add_fleet_commands(root)) commands.push_back(command);
   // A section of the configuration file for another command must not select that command.
   for (const Command& command : commands) command.flags->configurable(true);
 
-  try {
-    root.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    return report_parse_error(root, error, argc, argv);
-  }
-  for (const Command& command : commands) {
-    if (command.flags->parsed()) return command.run();
-  }
-  return kExitUsage;
+  return run_commands(root, commands, argc, argv);
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <csignal>
 
+#include <initializer_list>
+
 namespace zoetrope::apps {
 namespace {
 

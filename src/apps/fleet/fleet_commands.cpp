@@ -1,0 +1,7 @@
+#include "apps/fleet/commands.h"
+
+namespace zoetrope::apps {
+
+std::vector<Command> add_fleet_commands(CLI::App&) { return {}; }
+
+}  // namespace zoetrope::apps
