@@ -8,6 +8,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdio>
+#include <future>
 #include <memory>
 #include <string>
 
@@ -18,6 +19,7 @@
 #include "apps/open_files.h"
 #include "apps/serve_flags.h"
 #include "apps/stop_signals.h"
+#include "base/thread_priority.h"
 #include "store/open_store.h"
 
 namespace zoetrope::apps {
@@ -57,13 +59,24 @@ struct Server {
   std::unique_ptr<http::Server> http;
 };
 
+// The engine's threads give way to those that answer.
+base::Result<std::unique_ptr<engine::Engine>> open_below(const std::filesystem::path& model,
+                                                         const engine::EngineOptions& options) {
+  return std::async(std::launch::async,
+                    [&] {
+                      base::prefer_throughput();
+                      return engine::Engine::open(model, options);
+                    })
+      .get();
+}
+
 // From the cheapest to the dearest: a wrong flag is told before the model is read.
 base::Status start(Server& server, const ServeFlags& flags) {
   ZT_ASSIGN_OR_RETURN(const engine::EngineOptions engine_flags, engine_options(flags.model));
   ZT_ASSIGN_OR_RETURN(const std::filesystem::path data, data_folder(flags));
   ZT_ASSIGN_OR_RETURN(const std::filesystem::path model, find_model(flags.model.model));
   ZT_ASSIGN_OR_RETURN(server.store, store::open_store(store_address(flags, data)));
-  ZT_ASSIGN_OR_RETURN(server.engine, engine::Engine::open(model, engine_flags));
+  ZT_ASSIGN_OR_RETURN(server.engine, open_below(model, engine_flags));
   ZT_ASSIGN_OR_RETURN(server.jobs,
                       engine::JobService::start(*server.engine, *server.store, server.registry,
                                                 job_options(flags, data)));

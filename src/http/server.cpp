@@ -12,6 +12,7 @@
 #include <set>
 #include <thread>
 
+#include "base/thread_priority.h"
 #include "http/session.h"
 #include "http/tls_context.h"
 
@@ -64,7 +65,10 @@ class Server::Impl {
         acceptor_(std::move(acceptor)),
         local_(acceptor_.local_endpoint()) {
     asio::co_spawn(*io_, accept_all(), asio::detached);
-    thread_ = std::thread([this] { io_->run(); });
+    thread_ = std::thread([this] {
+      base::prefer_latency();
+      io_->run();
+    });
   }
   ~Impl() { stop(std::chrono::seconds(0)); }
 

@@ -6,6 +6,7 @@
 #include <exception>
 
 #include "base/log.h"
+#include "base/thread_priority.h"
 #include "engine/jobs/outcome.h"
 #include "media/write_image.h"
 
@@ -36,7 +37,11 @@ JobEvent event_of(const RunningJob& running) {
 
 }  // namespace
 
-Executor::Executor(Context& context) : context_(context), thread_([this] { work(); }) {}
+Executor::Executor(Context& context)
+    : context_(context), thread_([this] {
+        base::prefer_throughput();
+        work();
+      }) {}
 
 Executor::~Executor() {
   {
