@@ -88,7 +88,6 @@ class RoutingPolicy {
  private:
   struct TierState {
     double cost_s;
-    double load = 0;
     double units = 0;
     bool units_known = false;
   };
@@ -100,7 +99,23 @@ class RoutingPolicy {
     int age_epochs = 0;
   };
 
+  struct Capacity {
+    Millirps rate;
+    int tier;
+  };
+
   RoutingPolicy(Topology topology, Options options);
+
+  void take_up(const RegionInput& input, RegionState& state) const;
+  void learn_costs(const EpochInputs& inputs);
+  bool is_stale(const RegionState& state) const;
+  bool is_dead(const RegionState& state) const;
+  Capacity capacity_of(const RegionState& state) const;
+  // Pairs that no traffic may use: a dead destination, or one out of reach of this source.
+  Matrix<std::uint8_t> find_blocked(const EpochInputs& inputs) const;
+  Problem pose(const Matrix<std::uint8_t>& blocked);
+  double relief_of(int region, Millirps demand, Millirps capacity) const;
+  void report(const EpochInputs& inputs, const Problem& problem, Decision& decision) const;
 
   Options options_;
   Topology topology_;
