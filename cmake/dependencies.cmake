@@ -31,6 +31,8 @@ endif()
 set(ZOETROPE_LIBTORCH "${_zoetrope_cache}/libtorch-2.11.0" CACHE PATH "Unpacked LibTorch wheel")
 set(ZOETROPE_SERVING_PYTHON "${_zoetrope_cache}/serving_tests/bin/python" CACHE FILEPATH
     "Python of the tests that drive a served Zoetrope (tools/setup/serving_tests.txt)")
+set(ZOETROPE_ENVOY "${_zoetrope_cache}/envoy-1.40.0/envoy" CACHE FILEPATH
+    "Envoy 1.40.0 (tools/setup/envoy.lock); tests that need it are skipped where it is not there")
 if(NOT EXISTS "${ZOETROPE_LIBTORCH}/torch/lib/libtorch_cpu.so")
   message(FATAL_ERROR "LibTorch 2.11.0 is not in ${ZOETROPE_LIBTORCH}: run ./zoetrope or ./test once")
 endif()

