@@ -29,7 +29,7 @@ struct Context {
         folders(std::move(files)),
         metrics(registry),
         store(jobs, metrics),
-        admission(1 + options.queue) {}
+        admission(1 + options.queue, registry) {}
 
   Engine& engine;
   const JobServiceOptions options;

@@ -102,7 +102,8 @@ TEST(JobFoldersTest, RefusesAFileInPlaceOfAFolder) {
 
 TEST(AdmissionTest, PlacesAreTakenAndGivenBack) {
   using Refusal = Admission::Refusal;
-  Admission admission(2);
+  prometheus::Registry registry;
+  Admission admission(2, registry);
   EXPECT_EQ(admission.enter("a", "anna", 1), Refusal::kNone);
   EXPECT_EQ(admission.enter("b", "anna", 1), Refusal::kOwnerLimit);
   EXPECT_EQ(admission.enter("b", "berta", 1), Refusal::kNone);
