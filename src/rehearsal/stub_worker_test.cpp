@@ -198,5 +198,38 @@ TEST(StubWorkerTest, UnderLoadEveryJobIsDoneOnce) {
   EXPECT_EQ(counts.most_at_once, 1);
 }
 
+// A worker with twenty slots and clients that ask once is Erlang's loss system: the measured knee
+// must be where his formula has it.
+TEST(StubWorkerSlowTest, TheMeasuredKneeIsErlangs) {
+  constexpr int kSlots = 20;
+  constexpr double kService = 0.1;
+  constexpr double kTarget = 0.95;
+  const auto loss = [&](double rate) {
+    double blocked = 1;
+    for (int n = 1; n <= kSlots; ++n) {
+      blocked = rate * kService * blocked / (n + rate * kService * blocked);
+    }
+    return blocked;
+  };
+  double theory = 100;
+  while (loss(theory) < 1 - kTarget) theory += 0.1;
+
+  WorkerOptions worker;
+  worker.slots = kSlots;
+  worker.service = {milliseconds(100), 0.15};
+  const auto workers = StubWorkers::start({{"here", 0, 0}}, worker).value_or_throw();
+  traffic::load::Options options;
+  options.endpoint.port = workers->place(0).port;
+  options.stages =
+      traffic::load::staircase(theory * 0.7, theory * 1.3, 5, seconds(5)).value_or_throw();
+  options.submit.max_tries = 1;
+  const auto records = traffic::load::run(options, base::CancelToken());
+  const auto stages = traffic::load::by_stage(records, options.stages);
+  const auto knee = traffic::load::knee(stages, kTarget);
+  ASSERT_TRUE(knee.has_value());
+  EXPECT_NEAR(*knee / theory, 1, 0.1) << "with some 800 jobs a step; theory: " << theory;
+  EXPECT_LE(workers->counts(0).most_at_once, kSlots);
+}
+
 }  // namespace
 }  // namespace zoetrope::rehearsal

@@ -8,6 +8,8 @@
 
 namespace zoetrope::apps {
 
+Command add_loadtest(CLI::App& root);
+
 // Declares their flags on the tree.
 std::vector<Command> add_fleet_commands(CLI::App& root);
 

@@ -2,6 +2,6 @@
 
 namespace zoetrope::apps {
 
-std::vector<Command> add_fleet_commands(CLI::App&) { return {}; }
+std::vector<Command> add_fleet_commands(CLI::App& root) { return {add_loadtest(root)}; }
 
 }  // namespace zoetrope::apps
