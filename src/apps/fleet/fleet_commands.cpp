@@ -2,6 +2,8 @@
 
 namespace zoetrope::apps {
 
-std::vector<Command> add_fleet_commands(CLI::App& root) { return {add_loadtest(root)}; }
+std::vector<Command> add_fleet_commands(CLI::App& root) {
+  return {add_simulate(root), add_loadtest(root)};
+}
 
 }  // namespace zoetrope::apps
