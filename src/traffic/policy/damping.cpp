@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <numeric>
+#include <tuple>
 
 #include "traffic/policy/shares.h"
 
@@ -23,7 +24,11 @@ int home_weight(const Table& table, int s) { return table.weight.at(s, s); }
 
 class Stepper {
  public:
-  explicit Stepper(const Step& step) : step_(step), size_(step.from.size()), next_(step.from) {}
+  explicit Stepper(const Step& step)
+      : step_(step),
+        size_(step.from.size()),
+        least_(to_ppm(step.damping.least_change)),
+        next_(step.from) {}
 
   Table run() {
     std::vector<Row> rows;
@@ -56,29 +61,37 @@ class Stepper {
     }
     Row row = start(s, rate);
     const std::vector<int> target = apportion(row.target.data(), size_, step_.order);
-    double distance = std::abs(new_drop - old_drop) / static_cast<double>(kDropSum);
+    Ppm distance = std::abs(new_drop - old_drop) * (kPpm / kDropSum);
+    bool flees = false;
     for (int t = 0; t < size_; ++t) {
-      distance += std::abs(target[t] - step_.from.weight.at(s, t)) / double{kWeightSum};
+      const int weight = step_.from.weight.at(s, t);
+      distance += std::abs(target[t] - weight) * (kPpm / kWeightSum);
+      flees |= step_.blocked.at(s, t) && weight > target[t];
     }
     const bool ends = target[s] == kWeightSum && home_weight(step_.from, s) != kWeightSum;
     const bool stops_dropping = new_drop == 0 && old_drop > 0;
-    if (row.fleeing == 0 && !ends && !stops_dropping && distance < step_.damping.least_change) {
-      return;
-    }
+    if (!flees && !ends && !stops_dropping && distance < least_) return;
     next_.drop[s] = new_drop;
     // The rest of the way would not be worth a table of its own.
-    const bool last = distance * (1 - step_.damping.step) < step_.damping.least_change;
-    advance(row, step_.frozen[s] ? 0 : last ? kPpm : to_ppm(step_.damping.step));
+    const Ppm share = to_ppm(step_.damping.step);
+    const bool last = distance - share_of(distance, share) < least_;
+    advance(row, step_.frozen[s] ? 0 : last ? kPpm : share);
     rows.push_back(std::move(row));
   }
 
-  // Without demand a row costs nothing to change: home, ready for whoever comes.
+  // Without demand, or with all of it dropped, a row costs nothing to change: home.
   void no_traffic(int s, int drop) {
-    if (step_.frozen[s]) return;
+    if (step_.frozen[s] && !leads_nowhere(s)) return;
     next_.drop[s] = drop;
-    if (drop > 0 || step_.blocked.at(s, s)) return;
     std::fill_n(next_.weight.row(s), size_, 0);
     next_.weight.at(s, s) = kWeightSum;
+  }
+
+  bool leads_nowhere(int s) const {
+    for (int t = 0; t < size_; ++t) {
+      if (step_.blocked.at(s, t) && step_.from.weight.at(s, t) > 0) return true;
+    }
+    return false;
   }
 
   Row start(int s, Millirps rate) const {
@@ -93,7 +106,15 @@ class Stepper {
       rest -= row.now[t];
     }
     // A few millirps of rounding, where the row is largest.
-    *std::max_element(row.now.begin(), row.now.end()) += rest;
+    const int* weight = step_.from.weight.row(s);
+    int largest = 0;
+    for (int t = 1; t < size_; ++t) {
+      if (std::tuple(weight[t], -step_.order[t]) >
+          std::tuple(weight[largest], -step_.order[largest])) {
+        largest = t;
+      }
+    }
+    row.now[largest] += rest;
     for (int t = 0; t < size_; ++t) {
       const Millirps less = std::max<Millirps>(row.now[t] - row.target[t], 0);
       (step_.blocked.at(s, t) ? row.fleeing : row.leaving) += less;
@@ -118,7 +139,9 @@ class Stepper {
   // No destination rises faster than it may; what came from elsewhere than a blocked one waits.
   void bound(std::vector<Row>& rows) const {
     for (int t = 0; t < size_; ++t) {
-      const Millirps most = share_of(step_.capacity[t], to_ppm(step_.damping.most_rise));
+      // At least 1, lest the smallest regions never get anything.
+      const Millirps most = std::max<Millirps>(
+          share_of(step_.capacity[t], to_ppm(step_.damping.most_rise)), step_.capacity[t] > 0);
       Millirps wanted = 0;
       for (const Row& row : rows) wanted += row.moved[t];
       if (wanted <= most) continue;
@@ -149,6 +172,7 @@ class Stepper {
 
   const Step& step_;
   const int size_;
+  const Ppm least_;
   Table next_;
 };
 
