@@ -10,6 +10,7 @@ namespace zoetrope::apps {
 
 Command add_loadtest(CLI::App& root);
 Command add_simulate(CLI::App& root);
+Command add_traffic(CLI::App& root);
 
 // Declares their flags on the tree.
 std::vector<Command> add_fleet_commands(CLI::App& root);

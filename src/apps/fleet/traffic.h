@@ -1,0 +1,12 @@
+// The parts of `zoetrope traffic`, each declared under it.
+#pragma once
+
+#include "apps/command.h"
+
+namespace zoetrope::apps {
+
+Command add_traffic_run(CLI::App& traffic);
+Command add_traffic_agent(CLI::App& traffic);
+Command add_traffic_allow(CLI::App& traffic);
+
+}  // namespace zoetrope::apps
