@@ -160,6 +160,27 @@ TEST(Plot, LogarithmicAxis) {
   EXPECT_NO_THROW(plot(std::vector{broken}, options));
 }
 
+TEST(Plot, LevelsAndALegendBelow) {
+  const Series line{"a curve", {0, 1}, {1, 2}};
+  const Rgb grey = {130, 130, 130}, first = {31, 105, 180};
+  const PlotOptions options{.levels = {{"limit", 8}}, .legend = LegendPlace::kBelow};
+  const Image with = plot(std::vector{line}, options);
+  EXPECT_EQ(pixels_of(plot(std::vector{line}), grey), 0);
+  EXPECT_GT(pixels_of(with, grey), 500);
+  // The legend's sample lies under the axis, and the axis reaches the level.
+  const auto in_rows = [&](int from, int to) {
+    int found = 0;
+    for (int y = from; y < to; ++y) {
+      for (int x = 0; x < with.width; ++x) {
+        found += std::equal(first.begin(), first.end(), with.at(x, y)) ? 1 : 0;
+      }
+    }
+    return found;
+  };
+  EXPECT_GT(in_rows(with.height - 40, with.height), 20);
+  EXPECT_EQ(in_rows(0, with.height / 2), 0);
+}
+
 TEST(Plot, StrangeData) {
   const double huge = 1e300, none = std::numeric_limits<double>::infinity();
   for (const Series& s :

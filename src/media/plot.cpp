@@ -19,6 +19,9 @@ constexpr Rgb kColours[] = {{31, 105, 180}, {214, 92, 16},  {24, 140, 82},
                             {190, 40, 110}, {118, 88, 190}, {90, 90, 90}};
 constexpr int kMargin = 14;
 constexpr int kTextScale = 2;
+constexpr Rgb kLevel = {130, 130, 130};
+constexpr int kLegendSample = 24;
+constexpr int kLegendLine = 22;
 
 struct Range {
   double low = std::numeric_limits<double>::infinity();
@@ -50,6 +53,7 @@ class Axes {
         y_.add(scaled(s.y[i]));
       }
     }
+    for (const PlotLevel& level : options.levels) y_.add(scaled(level.y));
     x_.settle();
     y_.settle();
     const double room = 0.04 * (y_.high - y_.low);
@@ -101,7 +105,28 @@ struct Frame {
   }
 };
 
-Frame make_frame(const Axes& axes, const PlotOptions& options) {
+// Where each entry of a legend under the plot stands, wrapped to the width: left edge and row.
+std::vector<std::pair<int, int>> legend_places(std::span<const Series> series, int width) {
+  std::vector<std::pair<int, int>> places;
+  int left = kMargin, row = 0;
+  for (const Series& s : series) {
+    const int entry = kLegendSample + text_width(s.name, kTextScale) + 2 * kMargin;
+    if (left + entry > width && left > kMargin) {
+      left = kMargin;
+      ++row;
+    }
+    places.emplace_back(left, row);
+    left += entry;
+  }
+  return places;
+}
+
+int legend_height(std::span<const Series> series, const PlotOptions& options) {
+  if (options.legend != LegendPlace::kBelow || series.empty()) return 0;
+  return (legend_places(series, options.width).back().second + 1) * kLegendLine + kMargin / 2;
+}
+
+Frame make_frame(std::span<const Series> series, const Axes& axes, const PlotOptions& options) {
   const int line = text_height(kTextScale);
   int widest = 0;
   for (const double tick : axes.y_ticks()) {
@@ -109,7 +134,8 @@ Frame make_frame(const Axes& axes, const PlotOptions& options) {
   }
   return {kMargin + widest + kMargin / 2, kMargin + (options.title.empty() ? 0 : line + kMargin),
           options.width - 2 * kMargin,
-          options.height - 2 * kMargin - line - (options.x_label.empty() ? 0 : line)};
+          options.height - 2 * kMargin - line - (options.x_label.empty() ? 0 : line) -
+              legend_height(series, options)};
 }
 
 void draw_axes(Image& image, const Frame& frame, const Axes& axes, const PlotOptions& options) {
@@ -132,7 +158,21 @@ void draw_axes(Image& image, const Frame& frame, const Axes& axes, const PlotOpt
   draw_text(image, (options.width - text_width(options.title, kTextScale)) / 2, kMargin,
             options.title, kInk, kTextScale);
   draw_text(image, (frame.left + frame.right - text_width(options.x_label, kTextScale)) / 2,
-            options.height - kMargin - line + 4, options.x_label, kInk, kTextScale);
+            frame.bottom + kMargin + line, options.x_label, kInk, kTextScale);
+}
+
+void draw_levels(Image& image, const Frame& frame, const Axes& axes, const PlotOptions& options) {
+  constexpr int kDash = 8;
+  int name_at = frame.right;  // names of levels that lie close stand side by side
+  for (const PlotLevel& level : options.levels) {
+    const int y = static_cast<int>(
+        std::lround(frame.bottom - axes.y_fraction(level.y) * (frame.bottom - frame.top)));
+    for (int x = frame.left; x < frame.right; x += 2 * kDash) {
+      fill_rectangle(image, x, y, std::min(kDash, frame.right - x), 2, kLevel);
+    }
+    name_at -= text_width(level.name, kTextScale) + kMargin / 2;
+    draw_text(image, name_at, y - text_height(kTextScale) - 2, level.name, kLevel, kTextScale);
+  }
 }
 
 void draw_series(Image& image, const Frame& frame, const Axes& axes, const Series& series,
@@ -156,8 +196,8 @@ void draw_series(Image& image, const Frame& frame, const Axes& axes, const Serie
 
 // In the upper right corner, where falling curves leave room.
 void draw_legend(Image& image, const Frame& frame, std::span<const Series> series) {
-  constexpr int kSample = 24;
-  const int line = text_height(kTextScale) + 6;
+  constexpr int kSample = kLegendSample;
+  const int line = kLegendLine;
   int widest = 0;
   for (const Series& s : series) widest = std::max(widest, text_width(s.name, kTextScale));
   const int width = kSample + widest + 3 * kMargin;
@@ -170,6 +210,18 @@ void draw_legend(Image& image, const Frame& frame, std::span<const Series> serie
     fill_rectangle(image, left + kMargin, y + line / 2 - 3, kSample, 3,
                    kColours[i % std::size(kColours)]);
     draw_text(image, left + 2 * kMargin + kSample, y + 2, series[i].name, kInk, kTextScale);
+  }
+}
+
+void draw_legend_below(Image& image, std::span<const Series> series, const PlotOptions& options) {
+  const auto places = legend_places(series, options.width);
+  const int top = options.height - legend_height(series, options);
+  for (size_t i = 0; i < series.size(); ++i) {
+    const auto [left, row] = places[i];
+    const int y = top + row * kLegendLine;
+    fill_rectangle(image, left, y + kLegendLine / 2 - 3, kLegendSample, 3,
+                   kColours[i % std::size(kColours)]);
+    draw_text(image, left + kLegendSample + kMargin / 2, y, series[i].name, kInk, kTextScale);
   }
 }
 
@@ -196,13 +248,15 @@ Image plot(std::span<const Series> series, const PlotOptions& options) {
   }
   Image image(options.width, options.height);
   const Axes axes(series, options);
-  const Frame frame = make_frame(axes, options);
+  const Frame frame = make_frame(series, axes, options);
   draw_axes(image, frame, axes, options);
+  draw_levels(image, frame, axes, options);
   for (size_t i = 0; i < series.size(); ++i) {
     draw_series(image, frame, axes, series[i], kColours[i % std::size(kColours)]);
   }
   const bool named = std::ranges::any_of(series, [](const Series& s) { return !s.name.empty(); });
-  if (named) draw_legend(image, frame, series);
+  if (named && options.legend == LegendPlace::kInside) draw_legend(image, frame, series);
+  if (named && options.legend == LegendPlace::kBelow) draw_legend_below(image, series, options);
   return image;
 }
 

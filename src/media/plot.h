@@ -1,4 +1,4 @@
-// Line charts, for the curves of a training run.
+// Line charts, for the curves of a training run or of a simulated fleet.
 #pragma once
 
 #include <span>
@@ -15,12 +15,25 @@ struct Series {
   std::vector<double> y;  // a value that is not finite leaves a gap
 };
 
+// A horizontal line that means something, dashed, with its name on it.
+struct PlotLevel {
+  std::string name;
+  double y = 0;
+};
+
+enum class LegendPlace {
+  kInside,  // upper right, where falling curves leave room
+  kBelow,   // under the plot, which becomes lower by it
+};
+
 struct PlotOptions {
   std::string title = {};
   std::string x_label = {};
   int width = 960;
   int height = 540;
   bool log_y = false;  // values that are not positive leave a gap
+  std::vector<PlotLevel> levels = {};
+  LegendPlace legend = LegendPlace::kInside;
 };
 
 // Axes fit the data and have round ticks. Without any point, an empty frame.

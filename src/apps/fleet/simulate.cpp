@@ -11,8 +11,11 @@
 #include "apps/fleet/commands.h"
 #include "apps/interrupt.h"
 #include "apps/json_output.h"
+#include "apps/output_path.h"
 #include "apps/progress_view.h"
+#include "media/file.h"
 #include "traffic/fleet/campaign.h"
+#include "traffic/fleet/report.h"
 #include "traffic/fleet/scenario_library.h"
 #include "traffic/fleet/summary.h"
 
@@ -30,6 +33,8 @@ struct Flags {
   bool slice = false;
   uint64_t seed = 1;
   std::optional<int> seeds;
+  std::string report;
+  std::string plots;
 };
 
 constexpr const char* kFooter = R"(
@@ -39,10 +44,14 @@ gate that must hold. The routing table is made by the code that the manager runs
 
 Exit codes: 0 every gate holds, 1 one does not, 2 the command line is wrong.
 
+--all writes docs/traffic_report.html unless --report names another file.
+
 Examples:
   zoetrope simulate S4
   zoetrope simulate my_fleet.toml --seed 7 --json
-  zoetrope simulate --all --report docs/traffic_report.html --plots docs/images)";
+  zoetrope simulate --all --plots docs/images)";
+
+constexpr const char* kReport = "docs/traffic_report.html";
 
 void print_list() {
   for (const Scenario& scenario : traffic::fleet::shipped()) {
@@ -62,6 +71,21 @@ base::Result<std::vector<Scenario>> wanted(const Flags& flags) {
   return scenarios;
 }
 
+std::string report_path(const Flags& flags) {
+  return flags.report.empty() && flags.all ? kReport : flags.report;
+}
+
+base::Status write(const Flags& flags, const std::vector<CampaignResult>& results) {
+  const std::string path = report_path(flags);
+  if (!path.empty()) {
+    const std::string page = traffic::fleet::report_page(results);
+    ZT_RETURN_IF_ERROR(
+        media::write_file(path, {reinterpret_cast<const uint8_t*>(page.data()), page.size()}));
+  }
+  if (flags.plots.empty()) return {};
+  return traffic::fleet::write_plots(results, flags.plots);
+}
+
 int run(const Flags& flags) {
   const Output output = flags.json ? Output::kJson : Output::kText;
   if (flags.list) {
@@ -73,6 +97,12 @@ int run(const Flags& flags) {
   }
   const auto scenarios = wanted(flags);
   if (!scenarios.ok()) return fail_usage(scenarios.status(), output);
+
+  // Before minutes of work, not after.
+  if (!report_path(flags).empty()) {
+    const base::Status writable = check_writable(report_path(flags));
+    if (!writable.ok()) return fail_usage(writable, output);
+  }
 
   const InterruptGuard interrupt;
   const auto view = make_progress_view(flags.json ? ProgressStyle::kQuiet : ProgressStyle::kAuto);
@@ -90,6 +120,8 @@ int run(const Flags& flags) {
     if (!flags.json) fmt::print("{}\n", traffic::fleet::as_text(*result));
     results.push_back(std::move(result).value());
   }
+  const base::Status written = write(flags, results);
+  if (!written.ok()) return fail(written, output);
   if (flags.json) print_json(traffic::fleet::as_json(results));
   const bool passed = std::all_of(results.begin(), results.end(),
                                   [](const CampaignResult& result) { return result.passed(); });
@@ -111,6 +143,10 @@ Command add_simulate(CLI::App& root) {
   command->add_option("--seeds", flags->seeds, "Runs an arm (default: as the scenario says)")
       ->type_name("N")
       ->check(CLI::Range(1, 1000));
+  command->add_option("--report", flags->report, "Write the report to this HTML file")
+      ->type_name("FILE");
+  command->add_option("--plots", flags->plots, "Write its figures to this folder as PNG")
+      ->type_name("FOLDER");
   command->add_flag("--json", flags->json, "Print one JSON object");
   return {command, [flags] { return run(*flags); }};
 }

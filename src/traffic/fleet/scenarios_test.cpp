@@ -21,7 +21,8 @@ INSTANTIATE_TEST_SUITE_P(Fast, Scenarios, testing::Values("S0", "S1", "S2", "S3"
 
 class ScenariosSlow : public testing::TestWithParam<const char*> {};
 TEST_P(ScenariosSlow, GatesHold) { expect_gates_hold(GetParam()); }
-INSTANTIATE_TEST_SUITE_P(Rest, ScenariosSlow, testing::Values("S5", "S6", "S9", "S10", "S10b"),
+INSTANTIATE_TEST_SUITE_P(Rest, ScenariosSlow,
+                         testing::Values("S5", "S6", "S6b", "S9", "S10", "S10b"),
                          [](const auto& param) { return std::string(param.param); });
 
 // A gate that cannot fail gates nothing.
