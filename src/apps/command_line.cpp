@@ -28,14 +28,23 @@ size_t edit_distance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
-// The command on the line, or the root.
+// The innermost command on the line (`traffic envoy`), or the root.
 const CLI::App* command_of(const CLI::App& root, int argc, char** argv) {
+  const CLI::App* innermost = &root;
   for (int i = 1; i < argc; ++i) {
-    for (const CLI::App* command : root.get_subcommands({})) {
-      if (command->get_name() == argv[i]) return command;
+    for (const CLI::App* command : innermost->get_subcommands({})) {
+      if (command->get_name() != argv[i]) continue;
+      innermost = command;
+      break;
     }
   }
-  return &root;
+  return innermost;
+}
+
+// " traffic envoy"
+std::string path_of(const CLI::App& command) {
+  if (command.get_parent() == nullptr) return {};
+  return path_of(*command.get_parent()) + " " + command.get_name();
 }
 
 std::vector<std::string> words_of(const CLI::App& command) {
@@ -47,13 +56,18 @@ std::vector<std::string> words_of(const CLI::App& command) {
   return words;
 }
 
+int depth_of(const CLI::App& command) {
+  return command.get_parent() == nullptr ? 0 : depth_of(*command.get_parent()) + 1;
+}
+
 // The first word of the line that is no known flag (or command, where one may stand); "" if none.
-std::string unknown_word(const std::vector<std::string>& known, bool or_command, int argc,
+std::string unknown_word(const CLI::App& command, const std::vector<std::string>& known, int argc,
                          char** argv) {
+  const int place = command.get_subcommands({}).empty() ? 0 : depth_of(command) + 1;
   for (int i = 1; i < argc; ++i) {
     const std::string word(argv[i], strcspn(argv[i], "="));
     if (word == "--") break;
-    if (!word.starts_with("--") && !(or_command && i == 1)) continue;
+    if (!word.starts_with("--") && i != place) continue;
     if (std::ranges::find(known, word) == known.end()) return word;
   }
   return {};
@@ -87,7 +101,7 @@ int report_parse_error(const CLI::App& root, const CLI::ParseError& error, int a
   }
   const CLI::App* command = command_of(root, argc, argv);
   const std::vector<std::string> known = words_of(*command);
-  const std::string unknown = unknown_word(known, /*or_command=*/command == &root, argc, argv);
+  const std::string unknown = unknown_word(*command, known, argc, argv);
   // Where a word is plainly wrong, the library's own message ("a subcommand is required") misleads.
   const std::string message = unknown.empty()             ? first_line(error.what())
                               : unknown.starts_with("--") ? "unknown flag " + unknown
@@ -96,8 +110,7 @@ int report_parse_error(const CLI::App& root, const CLI::ParseError& error, int a
   if (const std::string hint = nearest(unknown, known); !hint.empty()) {
     std::fprintf(stderr, "Did you mean %s?\n", hint.c_str());
   }
-  const std::string name = command == &root ? "" : " " + command->get_name();
-  std::fprintf(stderr, "Try: zoetrope%s --help\n", name.c_str());
+  std::fprintf(stderr, "Try: zoetrope%s --help\n", path_of(*command).c_str());
   return kExitUsage;
 }
 

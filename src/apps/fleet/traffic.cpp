@@ -18,6 +18,7 @@ Command add_traffic(CLI::App& root) {
   const std::vector<Command> parts = {
       add_traffic_run(*command),
       add_traffic_agent(*command),
+      add_traffic_envoy(*command),
       add_traffic_allow(*command),
   };
   return {command, [parts] {

@@ -7,6 +7,7 @@ namespace zoetrope::apps {
 
 Command add_traffic_run(CLI::App& traffic);
 Command add_traffic_agent(CLI::App& traffic);
+Command add_traffic_envoy(CLI::App& traffic);
 Command add_traffic_allow(CLI::App& traffic);
 
 }  // namespace zoetrope::apps

@@ -82,9 +82,9 @@ Result<std::string> check_document(std::string_view text, std::string_view resou
 }
 
 Agent::Agent(AgentOptions options, Ask ask) : options_(std::move(options)), ask_(std::move(ask)) {
-  files_ = {{"pool.json", "endpoints", kPoolResource, {}},
-            {"pool_local.json", "endpoints", kLocalPoolResource, {}},
-            {"runtime.json", "runtime", kRuntimeResource, {}}};
+  files_ = {{envoy::kPoolFile, "endpoints", kPoolResource, {}},
+            {envoy::kLocalPoolFile, "endpoints", kLocalPoolResource, {}},
+            {envoy::kRuntimeFile, "runtime", kRuntimeResource, {}}};
 }
 
 Result<Agent> Agent::make(AgentOptions options, Ask ask) {

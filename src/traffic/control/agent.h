@@ -42,7 +42,7 @@ class Agent {
 
  private:
   struct File {
-    const char* name;
+    std::string_view name;
     std::string_view type;  // "endpoints", "runtime"
     std::string_view resource;
     std::string version;  // in the folder; empty: none

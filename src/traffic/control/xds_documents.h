@@ -9,13 +9,13 @@
 #include <string_view>
 
 #include "traffic/control/publication.h"
+#include "traffic/envoy/names.h"
 
 namespace zoetrope::traffic::control {
 
-// Names under which gateways ask (traffic/envoy writes them into bootstraps).
-inline constexpr std::string_view kPoolResource = "animate/pool";
-inline constexpr std::string_view kLocalPoolResource = "animate/pool_local";
-inline constexpr std::string_view kRuntimeResource = "tm-runtime";
+using envoy::kLocalPoolResource;
+using envoy::kPoolResource;
+using envoy::kRuntimeResource;
 
 inline constexpr std::string_view kEndpointType =
     "type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment";
