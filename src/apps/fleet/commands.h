@@ -9,6 +9,7 @@
 namespace zoetrope::apps {
 
 Command add_loadtest(CLI::App& root);
+Command add_plan(CLI::App& root);
 Command add_simulate(CLI::App& root);
 Command add_traffic(CLI::App& root);
 

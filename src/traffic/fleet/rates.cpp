@@ -48,7 +48,10 @@ double Rates::batches(int region, double time_s) const {
 double Rates::at(int region, double time_s) const {
   const auto r = static_cast<size_t>(region);
   double rate = base_[r] * batches(region, time_s);
-  if (demand_.daily_ratio > 1) {
+  if (!demand_.hourly.empty()) {
+    const double hour = std::fmod(demand_.start_h + time_s / 3600, 24);
+    rate = demand_.hourly[r][static_cast<size_t>(hour)];
+  } else if (demand_.daily_ratio > 1) {
     rate *= day_curve(demand_.start_h + time_s / 3600 + offset_h_[r], demand_.daily_ratio);
   }
   for (const Change& change : changes_) {

@@ -5,10 +5,12 @@
 // too: bounds on figures of arms, and orders between them.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "traffic/fleet/world.h"
 #include "traffic/policy/options.h"
 #include "traffic/submit/smear.h"
 #include "traffic/submit/submitter.h"
@@ -22,6 +24,9 @@ struct WorldOptions {
   int regions = 12;
   int gpus = 400;  // a region, on average
   Sizes sizes = Sizes::kEqual;
+  // A fleet of one's own (a plan's): where it is and what stands there. Empty: as above.
+  std::vector<Place> places;
+  std::vector<int> gpus_by_place;
   double service_s = 4;             // mean time a job holds its GPU
   double service_variation = 0.15;  // its coefficient of variation
   double job_round_trips = 6;       // what an accepted job costs: connection, upload, answer, clip
@@ -47,6 +52,8 @@ struct DemandOptions {
   double batch_period_s = 60;
   double batch_width_s = 2;
   std::vector<DemandChange> changes;
+  // Jobs a second by place and UTC hour, instead of all that (changes apply). Empty: none.
+  std::vector<std::array<double, 24>> hourly;
 };
 
 enum class Search { kChoices, kFullScan };

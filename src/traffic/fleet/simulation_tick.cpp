@@ -10,6 +10,7 @@ namespace {
 
 // GPUs and demand of each region: equal, or as the places' populations.
 std::vector<int> gpus_of(const WorldOptions& world, const std::vector<Place>& places) {
+  if (!world.places.empty()) return world.gpus_by_place;
   double population = 0;
   for (const Place& place : places) population += place.population;
   std::vector<int> gpus;
@@ -38,7 +39,7 @@ base::Status check_names(const Options& options, const std::vector<Place>& place
   }
   for (const std::string& name : named) {
     if (!names(places, name)) {
-      return base::invalid_argument("region " + name + " is not among the first " +
+      return base::invalid_argument("region " + name + " is not among the fleet's " +
                                     std::to_string(places.size()));
     }
   }
@@ -48,7 +49,8 @@ base::Status check_names(const Options& options, const std::vector<Place>& place
 }  // namespace
 
 base::Result<std::unique_ptr<Simulation>> Simulation::make(const Options& options, uint64_t seed) {
-  std::vector<Place> where = places(options.world.regions);
+  std::vector<Place> where =
+      options.world.places.empty() ? places(options.world.regions) : options.world.places;
   ZT_RETURN_IF_ERROR(check_names(options, where));
   const std::vector<int> gpus = gpus_of(options.world, where);
   ZT_ASSIGN_OR_RETURN(Router router, Router::make(options, where, gpus));
