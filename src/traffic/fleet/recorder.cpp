@@ -15,6 +15,7 @@ Recorder::Recorder(const Options& options, int regions)
     added.name = phase.name;
     added.from_s = phase.from_s;
     added.to_s = phase.to_s;
+    added.admitted_at = policy::Matrix<int64_t>(regions);
     bounds_.push_back(
         {static_cast<int64_t>(phase.from_s * 1e9), static_cast<int64_t>(phase.to_s * 1e9)});
   }
@@ -40,10 +41,11 @@ void Recorder::attempt(const Event& job, int64_t now) {
   if (float* count = cell(result_.series.attempts, now, job.home)) *count += 1;
 }
 
-void Recorder::admitted(const Event& job, int64_t now, int ring, int64_t overhead_ns) {
+void Recorder::admitted(const Event& job, int64_t now, int there, int ring, int64_t overhead_ns) {
   in_phases(job.born, [&](PhaseResult& phase) {
     ++phase.admitted;
     ++phase.admitted_by_ring[static_cast<size_t>(ring)];
+    ++phase.admitted_at.at(job.home, there);
     phase.overhead.add(overhead_ns);
   });
   if (auto* rings = cell(result_.series.to_ring, now, job.home)) {

@@ -16,7 +16,7 @@ class Recorder {
   void born(int64_t at, int home);
   void attempt(const Event& job, int64_t now);
   // `overhead_ns`: from due to the worker, with the way there and back.
-  void admitted(const Event& job, int64_t now, int ring, int64_t overhead_ns);
+  void admitted(const Event& job, int64_t now, int there, int ring, int64_t overhead_ns);
   void finished(int region, int64_t now);
   void succeeded(const Event& job, int64_t total_ns);
   // One look at the GPUs of a region.

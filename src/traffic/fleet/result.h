@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "traffic/fleet/histogram.h"
+#include "traffic/policy/matrix.h"
 #include "traffic/policy/regions.h"
 
 namespace zoetrope::traffic::fleet {
@@ -25,6 +26,7 @@ struct PhaseResult {
   int64_t admitted = 0;   // by a worker; more than once where workers died
   int64_t attempts = 0;   // tries at workers
   ByRing admitted_by_ring{};
+  policy::Matrix<int64_t> admitted_at;  // by region of the user and of the worker
   Histogram overhead;  // what waiting and the way cost beyond the work itself, admitted jobs
   Histogram total;     // from due to done, succeeded jobs
 };

@@ -47,6 +47,11 @@ base::Result<Router> Router::make(const Options& options, const std::vector<Plac
       return router.rtt_ns_.at(from, a) < router.rtt_ns_.at(from, b);
     });
   }
+  if (options.routing.table) {
+    ZT_RETURN_IF_ERROR(policy::validate(*options.routing.table, regions.size()));
+    router.table_ = *options.routing.table;
+    router.fixed_ = true;
+  }
   router.refresh();
   return router;
 }
@@ -162,7 +167,7 @@ policy::EpochInputs Router::inputs(double epoch_s, const std::vector<uint8_t>& s
 base::Result<bool> Router::epoch(double epoch_s, const std::vector<uint8_t>& stale,
                                  bool publishes) {
   bool changed = false;
-  if (publishes && kind_ == Routing::kTable && looks_ > 0) {
+  if (publishes && !fixed_ && kind_ == Routing::kTable && looks_ > 0) {
     ZT_ASSIGN_OR_RETURN(const policy::Decision decision, policy_.step(inputs(epoch_s, stale)));
     changed = decision.publish;
     if (changed) {

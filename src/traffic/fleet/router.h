@@ -61,6 +61,7 @@ class Router {
   Routing kind_;
   policy::RoutingPolicy policy_;
   policy::Table table_;
+  bool fixed_ = false;  // the table stays as it is
   std::vector<int> gpus_;
   policy::Matrix<int64_t> rtt_ns_;
   policy::Matrix<uint8_t> cut_;

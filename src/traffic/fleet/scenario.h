@@ -12,6 +12,7 @@
 
 #include "traffic/fleet/world.h"
 #include "traffic/policy/options.h"
+#include "traffic/policy/table.h"
 #include "traffic/submit/smear.h"
 #include "traffic/submit/submitter.h"
 
@@ -56,7 +57,10 @@ struct DemandOptions {
   std::vector<std::array<double, 24>> hourly;
 };
 
-enum class Search { kChoices, kFullScan };
+// Which free worker a try finds. kFullScan sees every worker as it is. kOwnScan is Envoy's
+// FULL_SCAN: a gateway counts what it sent to each worker itself, and what its import listener sent
+// (a cluster of its own) is out of its sight, and the other way round.
+enum class Search { kChoices, kFullScan, kOwnScan };
 
 struct GatewayOptions {
   int retries = 8;
@@ -93,6 +97,8 @@ struct RoutingOptions {
   double target = 0.99;
   double ejection_s = 2;   // until a gateway stops asking workers that do not answer
   policy::Options policy;  // its one tier is set from the world and the target
+  // This one all the time, instead of what the policy says: for comparing with a live fleet.
+  std::optional<policy::Table> table = {};
 };
 
 enum class FaultKind {

@@ -84,7 +84,10 @@ void read_demand(const TomlTable& table, DemandOptions& demand) {
 void read_gateway(const TomlTable& table, GatewayOptions& gateway) {
   read_whole(table, "retries", {0, 100}, gateway.retries);
   read_whole(table, "import_retries", {0, 100}, gateway.import_retries);
-  read_word(table, "search", {{"choices", Search::kChoices}, {"full_scan", Search::kFullScan}},
+  read_word(table, "search",
+            {{"choices", Search::kChoices},
+             {"full_scan", Search::kFullScan},
+             {"own_scan", Search::kOwnScan}},
             gateway.search);
   read_whole(table, "choices", {1, 100}, gateway.choices);
   read_duration(table, "backoff_base_s", gateway.backoff.base);

@@ -67,7 +67,7 @@ void Simulation::ask(Event job) {
   recorder_.attempt(job, now_);
   const int there = router_.pick(job.home, job.tries, random_);
   if (there == job.home) {
-    if (finds_worker(regions_[job.home])) return admit(job, there);
+    if (finds_worker(regions_[job.home], Asker::kGateway)) return admit(job, there);
     return refused(job, router_.rtt_ns(there, there));
   }
   if (!router_.reaches(job.home, there)) return refused(job, kConnectTimeout);
@@ -79,7 +79,7 @@ void Simulation::ask(Event job) {
 
 // An import listener asks its own workers, and a few more times before it gives the job back.
 void Simulation::ask_import(Event job) {
-  if (finds_worker(regions_[job.there])) return admit(job, job.there);
+  if (finds_worker(regions_[job.there], Asker::kImport)) return admit(job, job.there);
   if (job.import_tries >= options_.gateway.import_retries) {
     return refused(job, router_.rtt_ns(job.home, job.there) / 2);
   }
@@ -120,8 +120,17 @@ void Simulation::abandoned(const Event& job, TryEnd end, int64_t at) {
 }
 
 // Whether one try finds a free GPU. To a gateway a dead worker looks idle until it is ejected.
-bool Simulation::finds_worker(const Region& region) {
+bool Simulation::finds_worker(const Region& region, Asker asker) {
   if (region.busy >= region.asked) return false;
+  if (options_.gateway.search == Search::kOwnScan) {
+    // It takes one that has none of its own jobs, if there is one; that may have one it cannot see.
+    const int64_t hidden =
+        asker == Asker::kGateway ? region.imported : region.busy - region.imported;
+    const int64_t seems_idle = region.asked - (region.busy - hidden);
+    if (random_.uniform() * static_cast<double>(seems_idle) < static_cast<double>(hidden)) {
+      return false;
+    }
+  }
   if (options_.gateway.search == Search::kChoices && region.busy > 0) {
     const double busy = static_cast<double>(region.busy) / static_cast<double>(region.asked);
     double nobody = busy;
@@ -136,9 +145,10 @@ bool Simulation::finds_worker(const Region& region) {
 void Simulation::admit(Event job, int region) {
   const int64_t rtt = router_.rtt_ns(job.home, region);
   const auto way = static_cast<int64_t>(options_.world.job_round_trips * static_cast<double>(rtt));
-  recorder_.admitted(job, now_, router_.ring(job.home, region), now_ - job.born + way);
+  recorder_.admitted(job, now_, region, router_.ring(job.home, region), now_ - job.born + way);
   router_.admitted(job.home, region);
   ++regions_[static_cast<size_t>(region)].busy;
+  if (region != job.home) ++regions_[static_cast<size_t>(region)].imported;
   job.there = static_cast<uint16_t>(region);
   job.kind = EventKind::kDone;
   job.at = now_ + service_.draw_ns(random_);
@@ -147,6 +157,7 @@ void Simulation::admit(Event job, int region) {
 
 void Simulation::done(const Event& job) {
   --regions_[job.there].busy;
+  if (job.there != job.home) --regions_[job.there].imported;
   recorder_.finished(job.there, now_);
   const auto way = static_cast<int64_t>(options_.world.job_round_trips *
                                         static_cast<double>(router_.rtt_ns(job.home, job.there)));

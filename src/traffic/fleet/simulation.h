@@ -17,9 +17,10 @@ namespace zoetrope::traffic::fleet {
 
 struct Region {
   int64_t busy = 0;
-  int64_t ready = 0;    // GPUs that work
-  int64_t asked = 0;    // GPUs that gateways ask: dead ones too until they are ejected
-  int64_t free_at = 0;  // ns, when the ingress has made the tries it was asked for
+  int64_t ready = 0;     // GPUs that work
+  int64_t imported = 0;  // of the busy ones: with jobs of other regions
+  int64_t asked = 0;     // GPUs that gateways ask: dead ones too until they are ejected
+  int64_t free_at = 0;   // ns, when the ingress has made the tries it was asked for
 };
 
 class Simulation {
@@ -43,7 +44,9 @@ class Simulation {
   void abandoned(const Event& job, submit::TryEnd end, int64_t at);
   void done(const Event& job);
   void handle(const Event& event);
-  bool finds_worker(const Region& region);
+  // Who asks: the gateway for its own users, or its import listener.
+  enum class Asker { kGateway, kImport };
+  bool finds_worker(const Region& region, Asker asker);
   void admit(Event job, int region);
   int64_t gateway_wait(const submit::Backoff& backoff, int tries);
 

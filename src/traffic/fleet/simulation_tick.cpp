@@ -118,6 +118,7 @@ void Simulation::set_ready(int region, int64_t ready) {
         continue;
       }
       --state.busy;
+      if (job.home != region) --state.imported;
       abandoned(job, submit::TryEnd::kUnavailable, now_ + router_.rtt_ns(job.home, region) / 2);
     }
   }

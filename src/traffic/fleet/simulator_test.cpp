@@ -64,6 +64,42 @@ TEST(Simulator, NoRegionRunsMoreThanItsGpus) {
   }
 }
 
+// Far below capacity every try is taken, so jobs go where the weights say.
+TEST(Simulator, AFixedTableIsKept) {
+  Options options = small_fleet();
+  options.demand.utilisation = 0.3;
+  options.duration_s = 120;
+  options.gateway.search = Search::kOwnScan;
+  policy::Table table = policy::home_table(options.world.regions);
+  table.weight.at(0, 0) = 7'000;
+  table.weight.at(0, 1) = 3'000;
+  options.routing.table = table;
+  const RunResult result = run(options);
+  const PhaseResult& all = result.phases.front();
+  const auto home = static_cast<double>(all.admitted_at.at(0, 0));
+  const auto away = static_cast<double>(all.admitted_at.at(0, 1));
+  EXPECT_GT(away, 100) << "enough to tell";
+  EXPECT_NEAR(away / (home + away), 0.3, 5 * std::sqrt(0.21 / (home + away)));
+  EXPECT_EQ(all.admitted_at.at(1, 0), 0);
+  EXPECT_EQ(result.published, 0);
+}
+
+// Envoy's view of its own requests only: as good as any where no region imports, worse where one
+// does.
+TEST(Simulator, WhatAGatewayCannotSeeCostsTries) {
+  Options options = small_fleet();
+  options.demand.utilisation = 0.7;
+  const auto tries = [&](Search search) {
+    options.gateway.search = search;
+    const PhaseResult all = run(options).phases.front();
+    return static_cast<double>(all.attempts) / static_cast<double>(all.admitted);
+  };
+  options.routing.kind = Routing::kHome;
+  EXPECT_NEAR(tries(Search::kOwnScan), tries(Search::kFullScan), 0.01);
+  options.routing.kind = Routing::kGlobal;
+  EXPECT_GT(tries(Search::kOwnScan), 1.2 * tries(Search::kFullScan));
+}
+
 TEST(Simulator, LittlesLawHolds) {
   const Options options = small_fleet();
   const RunResult result = run(options);
