@@ -32,6 +32,19 @@ bool draining(const TargetState& worker) {
   return sum(worker.samples(), kDraining).value_or(0) > 0;
 }
 
+// How many workers of its region a gateway thinks well of; nothing where it has no table, which
+// says nothing about them. Envoy ejects a worker in the cluster whose requests failed: without
+// imports `pool_local` never hears of the dead, so what `pool` has ejected counts too. That may be
+// another region's import listener; then one worker too few is counted.
+std::optional<double> healthy_workers(const TargetState& gateway) {
+  const auto members = sum(gateway.samples(), kMembers, kLocalPool);
+  const auto healthy = sum(gateway.samples(), kHealthy, kLocalPool);
+  if (!healthy || members.value_or(0) <= 0) return std::nullopt;
+  const auto ejected = sum(gateway.samples(), kMembers, kPool).value_or(0) -
+                       sum(gateway.samples(), kHealthy, kPool).value_or(0);
+  return std::min(*healthy, std::max(0.0, *members - ejected));
+}
+
 }  // namespace
 
 Names wanted_series(const FleetConfig& config) {
@@ -144,10 +157,8 @@ void Observer::view(const Region& region, RegionView& view, Time now) const {
       if (text != sample.labels.end()) gateway.version = text->second;
     }
     if (!fresh(state, now, 1)) continue;
-    const auto healthy = sum(state.samples(), kHealthy, kLocalPool);
-    // A gateway without a table knows of no workers, which says nothing about them.
-    const bool knows_some = sum(state.samples(), kMembers, kLocalPool).value_or(0) > 0;
-    if (healthy && knows_some) view.healthy = std::max(view.healthy.value_or(0), *healthy);
+    const auto healthy = healthy_workers(state);
+    if (healthy) view.healthy = std::max(view.healthy.value_or(0), *healthy);
   }
   if (!all_seen) view.age.reset();
 }
