@@ -16,10 +16,8 @@ Command add_traffic(CLI::App& root) {
   command->footer(
       "\n`zoetrope traffic COMMAND --help` explains each; docs/traffic.md is for operators.");
   const std::vector<Command> parts = {
-      add_traffic_run(*command),
-      add_traffic_agent(*command),
-      add_traffic_envoy(*command),
-      add_traffic_allow(*command),
+      add_traffic_run(*command),   add_traffic_agent(*command), add_traffic_envoy(*command),
+      add_traffic_allow(*command), add_traffic_demo(*command),
   };
   return {command, [parts] {
             for (const Command& part : parts) {

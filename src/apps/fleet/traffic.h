@@ -9,5 +9,6 @@ Command add_traffic_run(CLI::App& traffic);
 Command add_traffic_agent(CLI::App& traffic);
 Command add_traffic_envoy(CLI::App& traffic);
 Command add_traffic_allow(CLI::App& traffic);
+Command add_traffic_demo(CLI::App& traffic);
 
 }  // namespace zoetrope::apps

@@ -1,0 +1,144 @@
+// What of the rehearsal needs no fleet: its files, its children, its arithmetic.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "rehearsal/child.h"
+#include "rehearsal/parity.h"
+#include "rehearsal/plan.h"
+#include "support/temporary_folder.h"
+#include "traffic/control/fleet_config.h"
+
+namespace zoetrope::rehearsal {
+namespace {
+
+using std::chrono::milliseconds;
+using ::testing::HasSubstr;
+
+Plan planned() {
+  Plan plan = make_plan().value_or_throw();
+  uint16_t port = 20'000;
+  for (RegionPlan& region : plan.regions) region.workers = {port++, port++};
+  return plan;
+}
+
+TEST(PlanTest, NoPortComesTwice) {
+  const Plan plan = make_plan().value_or_throw();
+  std::set<uint16_t> ports = {plan.manager, plan.prometheus};
+  for (const RegionPlan& region : plan.regions) {
+    ports.insert({region.ingress, region.import, region.admin});
+  }
+  EXPECT_EQ(ports.size(), 2 + 3 * plan.regions.size());
+}
+
+TEST(PlanTest, TheManagerUnderstandsItsFile) {
+  const Plan plan = planned();
+  const auto config =
+      traffic::control::parse_fleet_config(fleet_toml(plan, Options()), "fleet.toml", "/")
+          .value_or_throw();
+  ASSERT_EQ(config.regions.size(), 4);
+  EXPECT_EQ(config.regions.list[3].name, "euw1");
+  EXPECT_EQ(config.regions.rtt.at(1, 3), std::chrono::milliseconds(95));
+  EXPECT_EQ(config.region_configs[2].workers.size(), 2u);
+  EXPECT_EQ(config.region_configs[2].ingress.port, plan.regions[2].ingress);
+  EXPECT_EQ(config.manager.epoch, milliseconds(1250));
+  // The hot region has one neighbour, one on its continent and one overseas.
+  const auto topology =
+      traffic::policy::make_topology(config.regions, config.policy.rings).value_or_throw();
+  EXPECT_EQ(topology.ring.at(0, 1), 1);
+  EXPECT_EQ(topology.ring.at(0, 2), 2);
+  EXPECT_EQ(topology.ring.at(0, 3), 3);
+}
+
+TEST(PlanTest, PrometheusGetsEverybody) {
+  const Plan plan = planned();
+  const std::string text = prometheus_yaml(plan);
+  for (const RegionPlan& region : plan.regions) {
+    EXPECT_THAT(text, HasSubstr(fmt::format("\"127.0.0.1:{}\"", region.admin)));
+    EXPECT_THAT(text, HasSubstr(fmt::format("\"127.0.0.1:{}\"", region.workers[1])));
+  }
+}
+
+TEST(ChildTest, WritesItsLogAndEnds) {
+  const test_support::TemporaryFolder folder;
+  Child child =
+      Child::start({"/bin/sh", "-c", "echo hello; exit 3"}, folder.path() / "log").value_or_throw();
+  while (child.running()) {
+  }
+  std::stringstream log;
+  log << std::ifstream(folder.path() / "log").rdbuf();
+  EXPECT_EQ(log.str(), "hello\n");
+}
+
+TEST(ChildTest, InheritsNoDescriptor) {
+  const test_support::TemporaryFolder folder;
+  const int kept = dup(STDERR_FILENO);
+  Child child = Child::start({"/bin/sh", "-c",
+                              "test -e /proc/self/fd/" + std::to_string(kept) + " && echo open"},
+                             folder.path() / "log")
+                    .value_or_throw();
+  while (child.running()) {
+  }
+  close(kept);
+  EXPECT_EQ(std::filesystem::file_size(folder.path() / "log"), 0u);
+}
+
+TEST(ChildTest, IsStoppedEvenIfItDoesNotListen) {
+  const test_support::TemporaryFolder folder;
+  Child child = Child::start({"/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.01; done"},
+                             folder.path() / "log")
+                    .value_or_throw();
+  EXPECT_TRUE(child.running());
+  child.stop(milliseconds(100));
+  EXPECT_FALSE(child.running());
+}
+
+TEST(ChildTest, OneThatCannotStartIsNotRunning) {
+  const test_support::TemporaryFolder folder;
+  Child child = Child::start({"/nonexistent/program"}, folder.path() / "log").value_or_throw();
+  while (child.running()) {
+  }
+  EXPECT_FALSE(Child::start({"/bin/true"}, folder.path() / "no" / "log").ok());
+}
+
+TEST(ParityTest, TheIntervalIsThatOfTheBinomial) {
+  // 99.5 % quantile of the normal distribution times sqrt(p q / n).
+  EXPECT_NEAR(binomial_99(0.5, 10'000), 0.0128790, 1e-5);
+  EXPECT_EQ(binomial_99(0, 100), 0);
+}
+
+// A phase that ran as the simulator says, and one that did not.
+TEST(ParityTest, TellsTheSameFromAnother) {
+  Options options;
+  Clients clients;
+  clients.submit.backoff = options.gateway_backoff;
+  traffic::policy::Table table = traffic::policy::home_table(4);
+  table.weight.at(0, 0) = 6'000;
+  table.weight.at(0, 1) = 4'000;
+  PhaseReport phase;
+  phase.load = {0.2, 0.1, 0.1, 0.1};
+  phase.regions.resize(4);
+  phase.all.success = 1;
+  traffic::load::Figures& live = phase.regions[0];
+  live.done = 10'000;
+  live.by_region = {{"a", 6'000}, {"b", 4'000}};
+  const std::vector<std::string> names = {"a", "b", "c", "d"};
+  const auto same = compare(phase, table, names, 0, options, clients, 1).value_or_throw();
+  EXPECT_TRUE(same.success_within());
+  EXPECT_TRUE(same.split_within());
+  EXPECT_NEAR(same.split[0].simulated, 0.6, 0.02);
+  live.by_region = {{"a", 6'500}, {"b", 3'500}};
+  phase.all.success = 0.97;
+  const auto other = compare(phase, table, names, 0, options, clients, 1).value_or_throw();
+  EXPECT_FALSE(other.success_within());
+  EXPECT_FALSE(other.split_within());
+}
+
+}  // namespace
+}  // namespace zoetrope::rehearsal
