@@ -76,7 +76,8 @@ struct DampingOptions {
   double step = .8;
   // Most that a table change adds to a destination's utilisation in an epoch (Taiji: .04).
   double most_rise = .05;
-  // A row is not published anew when it differs by less (L1 of shares, dropped share included).
+  // A row is not published anew when it differs by less (L1 of shares, dropped share included) and
+  // no destination's utilisation by more than most_rise.
   double least_change = .01;
   // Epochs for which a missing input keeps its last value. Later the region's row is frozen and it
   // gets no new imports.

@@ -42,6 +42,7 @@ class Solver {
       return heat != other.heat ? heat < other.heat : order > other.order;
     }
   };
+  enum class Targets { kInForce, kAll };
   struct Choice {
     int region = -1;
     int ring = 0;
@@ -95,8 +96,14 @@ class Solver {
     return level;
   }
 
-  // A region is sender or receiver in a pass, never both: this is why it ends.
+  // A region is sender or receiver in a pass, never both: this is why it ends. What is in force
+  // comes first, for all: else two regions could pass a target's room to each other for ever.
   void run_pass(int pass) {
+    if (!problem_.current.empty()) run_round(pass, Targets::kInForce);
+    run_round(pass, Targets::kAll);
+  }
+
+  void run_round(int pass, Targets targets) {
     std::priority_queue<Hot> heap;
     const auto push = [&](int s) {
       if (plan_.inflow[s] > bounds_[s].leave[pass]) {
@@ -110,7 +117,8 @@ class Solver {
     while (!heap.empty()) {
       const int s = heap.top().region;
       heap.pop();
-      const Choice choice = is_frozen(s) || plan_.flow.at(s, s) == 0 ? Choice{} : choose(s, pass);
+      const bool fixed = is_frozen(s) || plan_.flow.at(s, s) == 0;
+      const Choice choice = fixed ? Choice{} : choose(s, pass, targets);
       if (choice.region < 0) {
         plan_.stuck[s] = 1;
         continue;
@@ -134,8 +142,8 @@ class Solver {
   }
 
   // The target with most headroom (as a share of its capacity) in the nearest unlocked ring that
-  // has any; what is there already is refilled before others are asked.
-  Choice choose(int s, int pass) const {
+  // has any; what is in force there is refilled before others are asked.
+  Choice choose(int s, int pass, Targets targets) const {
     const int unlocked = level(s, plan_.inflow[s]);
     Choice best;
     double best_share = 0;
@@ -158,7 +166,7 @@ class Solver {
       best.ring = target.ring;
       best.most = known ? std::min(allowed, problem_.current.at(s, t) - flow) : allowed;
     }
-    return best;
+    return targets == Targets::kInForce && !best_known ? Choice{} : best;
   }
 
   struct Bounds {
