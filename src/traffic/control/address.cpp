@@ -67,6 +67,12 @@ Result<Address> parse_address(std::string_view text) {
   return Address{parts->host, *port};
 }
 
+Result<Address> parse_listen_address(std::string_view text) {
+  const auto parts = split(text);
+  if (parts && parts->port == "0") return Address{parts->host, 0};
+  return parse_address(text);
+}
+
 Result<std::vector<Address>> parse_addresses(std::string_view text) {
   const auto parts = split(text);
   if (!parts) return not_an_address(text);

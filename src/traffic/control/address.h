@@ -21,6 +21,8 @@ struct Address {
 // "10.0.0.7:8000", "[::1]:8000", "worker-3:8000"
 std::string to_string(const Address& address);
 base::Result<Address> parse_address(std::string_view text);
+// To listen on: port 0 takes any that is free.
+base::Result<Address> parse_listen_address(std::string_view text);
 
 // One address, or a run of ports: "127.0.0.1:21001-21025".
 base::Result<std::vector<Address>> parse_addresses(std::string_view text);

@@ -68,7 +68,12 @@ std::chrono::milliseconds milliseconds(const TomlTable& table, std::string_view 
 
 ManagerConfig manager(const TomlTable& table, const fs::path& folder) {
   ManagerConfig config;
-  config.listen = address(table, "listen", to_string(config.listen));
+  const auto listen = parse_listen_address(table.text("listen", to_string(config.listen)));
+  if (listen.ok()) {
+    config.listen = *listen;
+  } else {
+    table.fail("listen", listen.status().message());
+  }
   config.address = table.has("address") ? address(table, "address") : config.listen;
   config.state = path(table, "state", folder, "state");
   config.epoch = milliseconds(table, "epoch_seconds", {.least = 0.1, .most = 300}, config.epoch);
@@ -79,6 +84,9 @@ ManagerConfig manager(const TomlTable& table, const fs::path& folder) {
   const TomlTable etcd = table.table("etcd");
   config.etcd.endpoints = addresses(etcd, "endpoints", std::vector<std::string>());
   config.etcd.prefix = etcd.text("prefix", config.etcd.prefix);
+  if (!config.etcd.endpoints.empty() && config.address.port == 0) {
+    table.fail("listen", "with etcd other managers must know the port: 0 is none");
+  }
   if (config.etcd.prefix.empty()) etcd.fail("prefix", "must not be empty");
   config.etcd.lease = std::chrono::seconds(
       etcd.whole("lease_seconds", {.least = 2, .most = 600}, config.etcd.lease.count()));
