@@ -38,7 +38,8 @@ media::Image draw(const bench::SolverStudy& study) {
   }
   return media::plot(series, {.title = "distance from the converged clip (relative L2 of latents)",
                               .x_label = "steps",
-                              .log_y = true});
+                              .log_y = true,
+                              .legend = media::LegendPlace::kBelow});
 }
 
 void print_table(const bench::SolverStudy& study) {

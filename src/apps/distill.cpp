@@ -59,9 +59,6 @@ void add_flags(CLI::App& command, Flags& flags) {
       ->capture_default_str();
   command.add_option("--teacher-steps", o.teacher_steps, "Guided steps of the teacher")
       ->capture_default_str();
-  command.add_option("--time-shift", o.time_shift, "Above 1 puts more of the steps at high noise")
-      ->check(CLI::Range(0.1, 10.0))
-      ->capture_default_str();
   add_scale(command, "--image-guidance", flags.image_guidance,
             "Range of image guidance scales the student takes; one number builds it in");
   add_scale(command, "--text-guidance", flags.text_guidance, "Likewise for the text");

@@ -15,8 +15,8 @@ namespace {
 constexpr Rgb kInk = {40, 40, 40};
 constexpr Rgb kGrid = {226, 226, 226};
 // Told apart by eye and in grey.
-constexpr Rgb kColours[] = {{31, 105, 180}, {214, 92, 16},  {24, 140, 82},
-                            {190, 40, 110}, {118, 88, 190}, {90, 90, 90}};
+constexpr Rgb kColours[] = {{31, 105, 180}, {214, 92, 16}, {24, 140, 82}, {190, 40, 110},
+                            {118, 88, 190}, {90, 90, 90},  {150, 116, 0}, {0, 138, 160}};
 constexpr int kMargin = 14;
 constexpr int kTextScale = 2;
 constexpr Rgb kLevel = {130, 130, 130};

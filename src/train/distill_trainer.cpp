@@ -75,7 +75,8 @@ class DistillTrainer {
                {options.cache, options.still_share, options.device, {}}),
         held_out_(data, teacher_.autoencoder, options.dtype, options.device),
         grid_(options.student_steps, options.teacher_steps / options.student_steps,
-              diffusion::CosineSchedule(options.time_shift),
+              diffusion::CosineSchedule(
+                  student_time_shift(options.student_steps, options.teacher_steps)),
               at::TensorOptions(at::kFloat).device(options.device)),
         config_(student_config(teacher_, options)),
         parameters_(student_start(teacher_, config_, options.loop.seed), options.dtype,
@@ -194,11 +195,13 @@ class DistillTrainer {
         {"text_guidance_scale", {options_.text_guidance.least, options_.text_guidance.most}}};
     save_component(folder, "diffusion_pytorch_model.safetensors", config,
                    parameters_.views(optimiser_.ema()));
-    write_json(folder + "/scheduler_config.json", {{"_class_name", "DDIMScheduler"},
-                                                   {"beta_schedule", "continuous_cosine"},
-                                                   {"clip_sample", false},
-                                                   {"prediction_type", "v_prediction"},
-                                                   {"time_shift", options_.time_shift}});
+    write_json(
+        folder + "/scheduler_config.json",
+        {{"_class_name", "DDIMScheduler"},
+         {"beta_schedule", "continuous_cosine"},
+         {"clip_sample", false},
+         {"prediction_type", "v_prediction"},
+         {"time_shift", student_time_shift(options_.student_steps, options_.teacher_steps)}});
   }
 
   Distillation options_;

@@ -29,7 +29,6 @@ struct Distillation {
   std::string teacher;  // a model folder
   int64_t student_steps = 8;
   int64_t teacher_steps = 32;  // a multiple of student_steps
-  double time_shift = 1.0;     // of both grids: t' = s t / (1 + (s - 1) t)
   ScaleRange image_guidance = {1.0, 2.5};
   ScaleRange text_guidance = {1.0, 5.0};
   // Share of a batch whose start states come from the student's own run, one of its steps a

@@ -9,6 +9,11 @@
 
 namespace zoetrope::train {
 
+double student_time_shift(int64_t student_steps, int64_t teacher_steps) {
+  if (student_steps <= 1) return 1.0;
+  return static_cast<double>(teacher_steps - 1) / static_cast<double>(student_steps - 1);
+}
+
 DistillationGrid::DistillationGrid(int64_t student_steps, int64_t teacher_steps_each,
                                    const diffusion::CosineSchedule& schedule,
                                    const at::TensorOptions& like)
@@ -18,7 +23,9 @@ DistillationGrid::DistillationGrid(int64_t student_steps, int64_t teacher_steps_
   const int64_t steps = student_steps * teacher_steps_each;
   std::vector<double> t, alpha, sigma;
   for (int64_t i = 0; i <= steps; ++i) {
-    t.push_back(schedule.shifted(1.0 - static_cast<double>(i) / static_cast<double>(steps)));
+    const bool within_first = student_steps > 1 && i > 0 && i < each_;
+    const auto node = static_cast<double>(within_first ? each_ : i);
+    t.push_back(schedule.shifted(1.0 - node / static_cast<double>(steps)));
     const diffusion::NoiseLevel level = diffusion::cosine_level(t.back());
     alpha.push_back(level.alpha);
     sigma.push_back(level.sigma);

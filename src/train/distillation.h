@@ -20,8 +20,17 @@ struct Levels {
   at::Tensor alpha, sigma;  // [b, 1, 1, 1, 1]
 };
 
+// The shift of the schedule's time that makes the first of a student's steps as long as the first
+// of a teacher's run of `teacher_steps` steps, uniform in time.
+//
+// From pure noise the network can only say where clips lie on average, and how far the first step
+// goes that way decides much of the clip: with a first step of 1/8 instead of 1/32 no later care
+// leads to the teacher's clip any more (docs/distillation.md has the figures).
+double student_time_shift(int64_t student_steps, int64_t teacher_steps);
+
 // The nodes of the teacher's run, from pure noise (node 0) to a clean sample (the last one). Every
-// `teacher_steps_each`-th is a node of the student's.
+// `teacher_steps_each`-th is a node of the student's. Where the student has several steps, the
+// teacher makes the first of them in one as well: its nodes within that step all lie at its end.
 class DistillationGrid {
  public:
   // Throws Error(kInvalidArgument) for counts below 1. The tables get the dtype and device of
