@@ -12,8 +12,8 @@ Options large_fleet() {
   options.world.regions = 30;
   options.world.gpus = 4768;
   options.gateway.choices = 2;
-  options.duration_s = 20;
-  options.warm_up_s = 10;
+  options.duration_s = 40;
+  options.warm_up_s = 20;
   return options;
 }
 

@@ -35,8 +35,9 @@ std::string table(const CampaignResult& result) {
       const Estimate estimate = arm.metric(column.metric);
       // An interval narrower than the last digit says nothing more.
       const bool wide = estimate.half_width >= 0.5 * std::pow(10, -column.digits);
-      rows += fmt::format("<td>{:.{}f}{}</td>", estimate.mean, column.digits,
-                          wide ? fmt::format(" ±{:.{}f}", estimate.half_width, column.digits) : "");
+      rows += fmt::format(
+          "<td>{:.{}f}{}</td>", estimate.mean, column.digits,
+          wide ? fmt::format(" <small>±{:.{}f}</small>", estimate.half_width, column.digits) : "");
     }
     rows += "</tr>\n";
   }
