@@ -158,6 +158,4 @@ def test_pictures_of_the_states(served, visit, request):
         result_of(page)
         time.sleep(3)
         picture(page, name)
-        if name == "phone":
-            page.locator("#stage").screenshot(path=folder / "serve_phone_clip.png")
     picture(visit(served, "/docs"), "api")
