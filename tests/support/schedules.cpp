@@ -1,26 +1,9 @@
 #include "support/schedules.h"
 
-#if defined(__SANITIZE_THREAD__)
-#include <sanitizer/tsan_interface.h>
-#endif
-
 namespace zoetrope::test_support {
 namespace {
 
 constexpr size_t kStack = 256 << 10;
-
-// ThreadSanitizer has to be told of a change of stacks.
-#if defined(__SANITIZE_THREAD__)
-void* this_fiber() { return __tsan_get_current_fiber(); }
-void* new_fiber() { return __tsan_create_fiber(0); }
-void end_fiber(void* fiber) { __tsan_destroy_fiber(fiber); }
-void announce(void* fiber) { __tsan_switch_to_fiber(fiber, 0); }
-#else
-void* this_fiber() { return nullptr; }
-void* new_fiber() { return nullptr; }
-void end_fiber(void*) {}
-void announce(void*) {}
-#endif
 
 }  // namespace
 
@@ -72,14 +55,12 @@ void Schedules::gone(uint64_t object) {
 
 void Schedules::switch_to(Fiber& fiber) {
   running_ = &fiber;
-  announce(fiber.sanitizer);
   swapcontext(&scheduler_, &fiber.context);
   running_ = nullptr;
 }
 
 void Schedules::switch_back() {
   Fiber& fiber = *running_;
-  announce(scheduler_sanitizer_);
   swapcontext(&fiber.context, &scheduler_);
 }
 
@@ -107,15 +88,13 @@ uint64_t Schedules::fingerprint() const {
 }
 
 void Schedules::run(Scenario scenario, Search& search, Explored& found) {
-  scheduler_sanitizer_ = this_fiber();
   for (auto& body : scenario.threads) {
     auto fiber = std::make_unique<Fiber>();
-    fiber->stack.resize(kStack);
+    fiber->stack.reset(new char[kStack]);  // not written to, unlike make_unique's
     fiber->body = std::move(body);
-    fiber->sanitizer = new_fiber();
     getcontext(&fiber->context);
-    fiber->context.uc_stack.ss_sp = fiber->stack.data();
-    fiber->context.uc_stack.ss_size = fiber->stack.size();
+    fiber->context.uc_stack.ss_sp = fiber->stack.get();
+    fiber->context.uc_stack.ss_size = kStack;
     makecontext(&fiber->context, &Schedules::enter_fiber, 0);
     fibers_.push_back(std::move(fiber));
   }
@@ -144,7 +123,6 @@ void Schedules::run(Scenario scenario, Search& search, Explored& found) {
   }
   for (const auto& fiber : fibers_) {
     if (!fiber->done) note("deadlock");
-    end_fiber(fiber->sanitizer);
   }
   note(scenario.broken_at_end());
 }

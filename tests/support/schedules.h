@@ -53,13 +53,12 @@ class Schedules {
  private:
   struct Fiber {
     ucontext_t context{};
-    std::vector<char> stack;
+    std::unique_ptr<char[]> stack;
     std::function<void()> body;
     bool done = false;
     const bool* needs_free = nullptr;
     uint64_t seen = 0;     // hash of all it saw
     uint64_t objects = 0;  // made by it
-    void* sanitizer = nullptr;
   };
 
   struct Search {
@@ -78,7 +77,6 @@ class Schedules {
   std::vector<std::unique_ptr<Fiber>> fibers_;
   Fiber* running_ = nullptr;  // nullptr: the scenario's set-up or checks
   ucontext_t scheduler_{};
-  void* scheduler_sanitizer_ = nullptr;
   uint64_t set_up_objects_ = 0;
   std::map<uint64_t, uint64_t> objects_;
 };
