@@ -57,4 +57,7 @@ struct Figure {
   std::optional<double> y_high;
 };
 
+// Three digits, and whole numbers whole.
+std::string short_number(double value);
+
 }  // namespace zoetrope::traffic::fleet

@@ -1,7 +1,5 @@
 #include "traffic/fleet/figure_png.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "media/canvas.h"
@@ -34,8 +32,7 @@ media::Image bars(const Figure& figure) {
     media::draw_text(image, left - kMargin - media::text_width(bar.name, kScale), y + 7, bar.name,
                      kInk, kScale);
     media::fill_rectangle(image, left, y + 4, std::max(width, 1), kRow - 10, kBar);
-    media::draw_text(image, left + width + 8, y + 7, fmt::format("{:.3g}", bar.value), kInk,
-                     kScale);
+    media::draw_text(image, left + width + 8, y + 7, short_number(bar.value), kInk, kScale);
   }
   return image;
 }

@@ -165,9 +165,9 @@ std::string bars(const Figure& figure) {
     svg += fmt::format(
         R"(<text class="name" x="{:.1f}" y="{:.1f}" text-anchor="end">{}</text>)"
         R"(<rect class="bar" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" rx="2"/>)"
-        R"(<text class="tick" x="{:.1f}" y="{:.1f}">{:.3g}</text>)",
+        R"(<text class="tick" x="{:.1f}" y="{:.1f}">{}</text>)",
         kNames - 10, y + 18, html(bar.name), kNames, y + 5, std::max(width, 1.0), kRow - 10,
-        kNames + width + 6, y + 18, bar.value);
+        kNames + width + 6, y + 18, short_number(bar.value));
   }
   return svg + "</svg>";
 }
@@ -184,6 +184,10 @@ std::string legend(const Figure& figure) {
 }
 
 }  // namespace
+
+std::string short_number(double value) {
+  return value >= 100 ? fmt::format("{:.0f}", value) : fmt::format("{:.3g}", value);
+}
 
 std::string html(const std::string& text) {
   std::string safe;

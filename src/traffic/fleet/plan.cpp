@@ -116,7 +116,7 @@ std::vector<Sensitivity> sensitivities(const Forecast& forecast, const Service& 
   changed.gateway.search =
       options.gateway.search == Search::kChoices ? Search::kFullScan : Search::kChoices;
   add(changed.gateway.search == Search::kFullScan
-          ? "gateways see every worker (FULL_SCAN, exact view)"
+          ? "gateways see all (FULL_SCAN)"
           : fmt::format("gateways look at {} workers a try", changed.gateway.choices),
       with(changed, service.mean_s));
   if (options.spike.factor != 1) {
