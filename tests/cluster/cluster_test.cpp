@@ -38,7 +38,8 @@ class ClusterTest : public testing::Test {
     Clients clients;
     clients.submit.backoff = {milliseconds(25), seconds(1)};
     const std::vector<double> half(4, 0.5);
-    return run_day(cluster, {{"before", seconds(1), half}, {"after", seconds(2), half, {}, action}},
+    return run_day(cluster,
+                   {{"before", milliseconds(500), half}, {"after", seconds(2), half, {}, action}},
                    clients, 1, base::CancelToken())
         .value_or_throw();
   }
@@ -47,7 +48,7 @@ class ClusterTest : public testing::Test {
   Options options_;
 };
 
-using ClusterSlowTest = ClusterTest;
+class ClusterSlowTest : public ClusterTest {};
 
 TEST_F(ClusterTest, ServesEveryJobWithAndWithoutItsManager) {
   const auto cluster = start();
@@ -68,7 +69,7 @@ TEST_F(ClusterTest, ServesEveryJobWithAndWithoutItsManager) {
   for (const WorkerCounts& counts : cluster->counts()) EXPECT_LE(counts.most_at_once, 1);
 }
 
-TEST_F(ClusterTest, GoesOnWithHalfOfARegionsWorkersDead) {
+TEST_F(ClusterSlowTest, GoesOnWithHalfOfARegionsWorkersDead) {
   const auto cluster = start();
   const DayReport day = some_load(*cluster, [](Cluster& c) {
     c.set_fault(1, 2, Fault::kCrash);

@@ -1,11 +1,14 @@
 // zoetrope traffic demo: a small fleet on this machine, and a scripted day of it.
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "apps/exit_code.h"
 #include "apps/fleet/traffic.h"
@@ -68,6 +71,16 @@ class Folder {
   std::filesystem::path path_;
 };
 
+bool is_installed(const std::string& program) {
+  if (program.find('/') != std::string::npos) return access(program.c_str(), X_OK) == 0;
+  const char* path = std::getenv("PATH");
+  std::stringstream folders(path != nullptr ? path : "");
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    if (access((folder + "/" + program).c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
+
 void say_where(const rehearsal::Cluster& cluster) {
   fmt::print(stderr, "status page  {}\n", cluster.manager_url());
   if (!cluster.prometheus_url().empty()) {
@@ -85,12 +98,21 @@ int run(const Flags& flags) {
   if (folder.path().empty()) {
     return fail(base::unavailable("no temporary folder could be made"), output);
   }
+  if (!is_installed(flags.envoy)) {
+    return fail(base::not_found(flags.envoy + ": no Envoy there; ./test installs it, or name one "
+                                              "with --envoy"),
+                output);
+  }
   rehearsal::ScriptOptions options;
   options.acts = flags.acts;
   options.pace = flags.pace;
   options.cluster.folder = folder.path();
   options.cluster.envoy = flags.envoy;
-  options.cluster.prometheus = flags.no_prometheus ? "" : flags.prometheus;
+  const bool with_prometheus = !flags.no_prometheus && is_installed(flags.prometheus);
+  if (!with_prometheus && !flags.no_prometheus) {
+    warn(flags.prometheus + " is not installed: the demo goes on without it");
+  }
+  options.cluster.prometheus = with_prometheus ? flags.prometheus : "";
   options.cluster.seed = flags.seed;
   options.cluster.zoetrope = "/proc/self/exe";
   const InterruptGuard interrupt;
