@@ -103,7 +103,7 @@ TEST(Plan, RefusesWhatCannotBe) {
   EXPECT_FALSE(make_plan(antipodes(1), Service{}, {}).ok());
 }
 
-TEST(PlanCheck, TheSimulatorConfirmsOrAddsWhatIsMissing) {
+TEST(PlanCheckSlow, TheSimulatorConfirmsOrAddsWhatIsMissing) {
   const Forecast forecast = antipodes(20);
   const PlanOptions options;
   Plan plan = plan_of(forecast);
