@@ -44,6 +44,7 @@ base::Result<Child> Child::start(const std::vector<std::string>& command,
     return base::unavailable(fmt::format("{}: {}", log.string(), std::strerror(errno)));
   }
   std::vector<char*> arguments;
+  arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   const pid_t parent = getpid();

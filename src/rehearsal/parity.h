@@ -2,6 +2,7 @@
 // then success within two points, and the split over regions within the binomial 99 % interval.
 #pragma once
 
+#include <cmath>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>

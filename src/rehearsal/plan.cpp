@@ -35,6 +35,7 @@ base::Result<std::vector<uint16_t>> free_ports(int count) {
 
 std::string quoted_ports(const std::vector<uint16_t>& ports) {
   std::vector<std::string> words;
+  words.reserve(ports.size());
   for (const uint16_t port : ports) words.push_back(fmt::format("\"127.0.0.1:{}\"", port));
   return fmt::format("[{}]", fmt::join(words, ", "));
 }
