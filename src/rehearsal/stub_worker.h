@@ -5,7 +5,7 @@
 //   POST /v1/images/generations   any other path does as well
 //     200 at once when a slot was free (x-zoetrope-region, x-zoetrope-worker); the body, chunked,
 //         when the service time is over; a byte of white space each second until then
-//     429 with Retry-After when busy; 503 while it drains; 504 when x-zoetrope-deadline has passed;
+//     429 with Retry-After when busy; 503 while it drains; 408 when x-zoetrope-deadline has passed;
 //     409 when the same idempotency-key runs here, 200 without work when it has finished here
 //   GET /metrics    as of `zoetrope serve`, as far as traffic goes
 //   GET /healthz    200, or 503 while it drains

@@ -134,7 +134,7 @@ TEST(StubWorkerTest, DoesNotGenerateTwiceForOneKey) {
 TEST(StubWorkerTest, TakesNoSlotForAJobWhoseTimeIsOver) {
   const Bench bench(milliseconds(100));
   Client client(bench.port());
-  EXPECT_THAT(client.ask("/", "x-zoetrope-deadline: 1000\r\n"), StartsWith("HTTP/1.1 504"));
+  EXPECT_THAT(client.ask("/", "x-zoetrope-deadline: 1000\r\n"), StartsWith("HTTP/1.1 408"));
   Client broken(bench.port());
   EXPECT_THAT(broken.ask("/", "x-zoetrope-deadline: soon\r\n"), StartsWith("HTTP/1.1 400"));
   EXPECT_EQ(bench.workers->counts(0).accepted, 0);

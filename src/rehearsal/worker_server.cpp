@@ -172,7 +172,7 @@ asio::awaitable<bool> WorkerServer::answer(ConnectionPtr connection, std::shared
                                     header(request, submit::kDeadlineHeader));
   if (!job.ok()) co_return co_await reply(400, "Bad Request", "", job.status().message() + "\n");
   if (job->deadline <= unix_now()) {
-    co_return co_await reply(504, "Gateway Timeout", "", "the deadline has passed\n");
+    co_return co_await reply(408, "Request Timeout", "", "the deadline has passed\n");
   }
   const std::string key(header(request, submit::kIdempotencyHeader).value_or(""));
   const std::string attempts(header(request, "x-envoy-attempt-count").value_or("1"));

@@ -6,7 +6,8 @@
 //
 // A gateway's own back-off begins anew with every request, so a client that resubmits at once
 // undoes it: the number of tries made and the deadline belong to the job and outlive the request. A
-// worker or gateway that sees a passed deadline answers 504 without taking a slot.
+// worker that sees a passed deadline answers 408 without taking a slot: gateways try again after a
+// 504, and in the end eject the worker.
 #pragma once
 
 #include <chrono>
