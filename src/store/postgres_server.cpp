@@ -94,6 +94,8 @@ pid_t PostgresServer::launch(const std::vector<std::string>& command) const {
   std::vector<char*> arguments;
   arguments.reserve(command.size() + 1);
   for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  // By its name alone PostgreSQL would look for itself and its other programs in PATH.
+  arguments[0] = const_cast<char*>(program.c_str());
   arguments.push_back(nullptr);
   const passwd* user = other_user();
   const std::string log = (folder_.path() / "log").string();
