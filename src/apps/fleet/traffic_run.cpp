@@ -20,7 +20,7 @@ namespace {
 namespace control = traffic::control;
 
 struct Flags {
-  std::string fleet;
+  std::string fleet = "fleet.toml";
   bool check = false;
   bool json = false;
 };
@@ -77,7 +77,7 @@ Command add_traffic_run(CLI::App& traffic) {
   CLI::App* command = traffic.add_subcommand("run", "Run the traffic manager");
   command->footer(kFooter);
   const auto flags = std::make_shared<Flags>();
-  command->add_option("FLEET", flags->fleet, "The fleet, a TOML file")->required();
+  command->add_option("FLEET", flags->fleet, "The fleet, a TOML file")->capture_default_str();
   command->add_flag("--check", flags->check, "Read FLEET, say what is wrong with it, and leave");
   command->add_flag("--json", flags->json, "Say the address as a JSON object");
   return {command, [flags] { return run(*flags); }};

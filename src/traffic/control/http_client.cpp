@@ -47,6 +47,7 @@ struct Batch {
   std::chrono::milliseconds patience;
   std::vector<std::optional<Result<HttpReply>>> replies;
   size_t next = 0;
+  std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
 };
 
 asio::awaitable<error_code> connect(beast::tcp_stream& stream, const Address& to) {
@@ -90,7 +91,9 @@ asio::awaitable<Result<HttpReply>> ask(HttpRequest request, std::chrono::millise
 asio::awaitable<void> work(Batch& batch) {
   while (batch.next < batch.requests.size()) {
     const size_t mine = batch.next++;
-    batch.replies[mine] = co_await ask(batch.requests[mine], batch.patience);
+    Result<HttpReply> reply = co_await ask(batch.requests[mine], batch.patience);
+    if (reply.ok()) reply->after = std::chrono::steady_clock::now() - batch.start;
+    batch.replies[mine] = std::move(reply);
   }
 }
 
@@ -99,7 +102,7 @@ asio::awaitable<void> work(Batch& batch) {
 std::vector<Result<HttpReply>> fetch_all(const std::vector<HttpRequest>& requests,
                                          std::chrono::milliseconds patience) {
   asio::io_context io(1);
-  Batch batch{requests, patience, {}, 0};
+  Batch batch{.requests = requests, .patience = patience, .replies = {}};
   batch.replies.resize(requests.size());
   for (size_t i = 0; i < std::min(kAtOnce, requests.size()); ++i) {
     asio::co_spawn(io, work(batch), asio::detached);
@@ -121,8 +124,10 @@ Result<HttpReply> fetch(const HttpRequest& request, std::chrono::milliseconds pa
 Result<std::string> body_of(Result<HttpReply> reply, const Address& from) {
   if (!reply.ok()) return reply.status();
   if (reply->status == 200) return std::move(reply->body);
-  return base::unavailable(fmt::format("{}: answered {} {}", to_string(from), reply->status,
-                                       base::in_quotes(reply->body)));
+  // A page says nothing that the status does not.
+  const bool page = reply->body.empty() || reply->body.starts_with('<');
+  return base::unavailable(fmt::format("{}: answered {}{}", to_string(from), reply->status,
+                                       page ? "" : " " + base::in_quotes(reply->body)));
 }
 
 }  // namespace zoetrope::traffic::control

@@ -21,6 +21,7 @@ struct HttpRequest {
 struct HttpReply {
   int status = 0;
   std::string body;
+  std::chrono::nanoseconds after{};  // from the call until it was there
 };
 
 // One result a request, in their order. kUnavailable: no connection or broken off;

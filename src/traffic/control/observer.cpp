@@ -149,7 +149,7 @@ void Observer::view(const Region& region, RegionView& view, Time now) const {
     if (error != region.errors.end()) gateway.error = error->second;
     all_seen = all_seen && state.seen();
     if (!state.seen()) continue;
-    gateway.age = now - state.taken();
+    gateway.age = std::max(Time(0), now - state.taken());
     view.age = std::max(view.age.value_or(Time(0)), *gateway.age);
     for (const Sample& sample : state.samples()) {
       if (!matches(sample, kVersion, kPool)) continue;

@@ -64,11 +64,13 @@ class Scraper {
         std::chrono::system_clock::now().time_since_epoch());
     std::vector<Scrape> scrapes;
     for (size_t i = 0; i < direct.size(); ++i) {
+      // Rates are over the time between two answers, not between two epochs.
+      const Time taken = replies[i].ok() ? now + replies[i]->after : now;
       const auto text = body_of(std::move(replies[i]), direct[i].address);
       scrapes.push_back({direct[i],
                          text.ok() ? parse_metrics(*text, to_string(direct[i].address), wanted_)
                                    : Result<std::vector<Sample>>(text.status()),
-                         now});
+                         taken});
     }
     size_t next = direct.size();
     for (const auto& [server, its] : remembered) {

@@ -19,6 +19,8 @@
 #include <thread>
 #include <utility>
 
+#include "base/log.h"
+
 namespace zoetrope::traffic::control {
 namespace {
 
@@ -107,6 +109,7 @@ class Server::Impl {
  private:
   asio::awaitable<void> accept_all();
   asio::awaitable<void> serve(tcp::socket socket);
+  Response handled(const Request& request) const;
 
   // Before the context: coroutines that still wait are destroyed with it and use these.
   const Handler handler_;
@@ -127,6 +130,16 @@ asio::awaitable<void> Server::Impl::accept_all() {
     }
     if (connections_ >= kMostConnections) continue;  // closes it
     asio::co_spawn(*io_, serve(std::move(socket)), asio::detached);
+  }
+}
+
+Response Server::Impl::handled(const Request& request) const {
+  try {
+    return handler_(request);
+  } catch (const std::exception& error) {
+    base::log(base::LogLevel::kError, "request failed",
+              {{"target", request.target}, {"reason", error.what()}});
+    return {.status = 500, .body = R"({"error":"this should not happen"})"};
   }
 }
 
@@ -157,11 +170,11 @@ asio::awaitable<void> Server::Impl::serve(tcp::socket socket) {
       const auto& message = parser.get();
       head = message.method() == http::verb::head;
       keep_alive = message.keep_alive();
-      response = handler_({.method = head ? "GET" : text(message.method_string()),
-                           .target = text(message.target()),
-                           .body = message.body(),
-                           .content_type = text(message[http::field::content_type]),
-                           .if_none_match = text(message[http::field::if_none_match])});
+      response = handled({.method = head ? "GET" : text(message.method_string()),
+                          .target = text(message.target()),
+                          .body = message.body(),
+                          .content_type = text(message[http::field::content_type]),
+                          .if_none_match = text(message[http::field::if_none_match])});
     }
     stream.expires_after(kPatience);
     const auto out = reply(response, head, keep_alive);
