@@ -32,6 +32,11 @@ bool draining(const TargetState& worker) {
   return sum(worker.samples(), kDraining).value_or(0) > 0;
 }
 
+// Epochs by which a good scrape of a gateway may lag. A Prometheus server reads each target at its
+// own moment of the interval (no longer than an epoch: docs/traffic.md), so its last scrape is up
+// to an epoch old; the manager's own scrapes are of this epoch.
+int gateway_lag(const RegionConfig& region) { return region.prometheus.port != 0 ? 1 : 0; }
+
 // How many workers of its region a gateway thinks well of; nothing where it has no table, which
 // says nothing about them. Envoy ejects a worker in the cluster whose requests failed: without
 // imports `pool_local` never hears of the dead, so what `pool` has ejected counts too. That may be
@@ -175,11 +180,12 @@ RegionInput Observer::input(const Region& region, const RegionView& view, Time n
 // All gateways of the region, or nothing: what one of them does not say is not 0.
 void Observer::rates(const Region& region, Time now, RegionInput& input) const {
   const int count = config_.regions.size();
+  const int lag = gateway_lag(config_.region_configs[&region - regions_.data()]);
   double demand = 0;
   std::vector<double> admitted(count, 0.0);
   for (const auto& [address, state] : region.gateway_states) {
     const auto rate =
-        fresh(state, now, 0) ? state.rate(kDemand, kIngress) : std::optional<double>();
+        fresh(state, now, lag) ? state.rate(kDemand, kIngress) : std::optional<double>();
     if (!rate) return;
     demand += *rate;
     for (int t = 0; t < count; ++t) {
@@ -211,7 +217,8 @@ TierInput Observer::tier(const Region& region, const RegionView& view, int index
   const TierMetrics& metrics = config_.tier_metrics[index];
   const bool workers = metrics.source == TierSource::kWorkers;
   // A gateway has to be read every time; one worker of many may miss some.
-  const int epochs = workers ? config_.policy.damping.hold_epochs : 0;
+  const int lag = gateway_lag(config_.region_configs[&region - regions_.data()]);
+  const int epochs = workers ? config_.policy.damping.hold_epochs : lag;
   double load = 0;
   double units = 0;
   size_t read = 0;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
@@ -151,9 +150,13 @@ TEST(ProcessSlow, ReadsThroughAPrometheusServer) {
     for (const std::string& target : region->targets()) targets.push_back(target);
   }
   // JSON is YAML. Gateways answer the same under every path here.
-  std::ofstream(folder.path() / "prometheus.yml") << json{
-      {"global", {{"scrape_interval", "1s"}}},
-      {"scrape_configs", {{{"job_name", "fleet"}, {"static_configs", {{{"targets", targets}}}}}}}};
+  json configs = json::object();
+  configs["job_name"] = "fleet";
+  configs["static_configs"] = json::array({json{{"targets", targets}}});
+  json all = json::object();
+  all["global"]["scrape_interval"] = "1s";
+  all["scrape_configs"] = json::array({configs});
+  std::ofstream(folder.path() / "prometheus.yml") << all;
   const Address server{"127.0.0.1", testing::free_port()};
   testing::RunningProgram prometheus;
   ASSERT_TRUE(
