@@ -67,10 +67,12 @@ def test_metrics_of_a_server_carry_the_labels_that_are_asked_for(served):
     assert "zoetrope_ready 1" in text
 
 
-def test_the_page_of_metrics_is_complete():
-    told = set(METRIC.findall((ROOT / "docs/serving.md").read_text(encoding="utf-8")))
+def test_the_pages_of_metrics_are_complete():
     counted = {name for name in registered() if not re.search("_(bucket|sum|count)$", name)}
-    assert counted <= told, counted - told
+    of_traffic = {name for name in counted if name.startswith("zoetrope_traffic_")}
+    for page, names in {"serving": counted - of_traffic, "traffic": of_traffic}.items():
+        told = set(METRIC.findall((ROOT / f"docs/{page}.md").read_text(encoding="utf-8")))
+        assert names and names <= told, f"{page}: {names - told}"
 
 
 def test_alerts_say_what_to_do():

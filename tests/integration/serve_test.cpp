@@ -108,8 +108,11 @@ TEST_F(ServeTest, MakesAClipAndStopsWhenAsked) {
   const Answer clip = ask(port, "GET", "/v1/videos/" + id + "/content");
   EXPECT_EQ(clip.status, 200);
   EXPECT_EQ(clip.body.substr(4, 4), "ftyp");
-  EXPECT_THAT(ask(port, "GET", "/metrics").body,
-              HasSubstr("zoetrope_jobs_total{outcome=\"completed\"} 1"));
+  // Counted once it is stored, so a moment after clients may see it.
+  while (ask(port, "GET", "/metrics").body.find("zoetrope_jobs_total{outcome=\"completed\"} 1") ==
+         std::string::npos) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
   server.send_signal(SIGTERM);
   const Outcome outcome = server.wait();
   EXPECT_EQ(outcome.exit_code, 0);
