@@ -209,10 +209,11 @@ TEST_F(DistillTrainingSlow, ResumedEqualsUninterruptedBitForBit) {
 TEST_F(DistillTrainingSlow, TheLossFallsAndTheStudentComesNearerThanItsTeacherInAsFewSteps) {
   const test_support::TemporaryFolder folder;
   // With a little guidance: the three branches of a random teacher disagree wildly.
-  Distillation o = options(folder.path(), 60);
+  constexpr int64_t kSteps = 120;
+  Distillation o = options(folder.path(), kSteps);
   o.teacher_steps = 8;
   o.loop.learning_rate = 1e-3;
-  o.loop.validate_every = 60;
+  o.loop.validate_every = kSteps;
   o.image_guidance = {1.1, 1.1};
   o.text_guidance = {1.1, 1.1};
   o.drop_text = o.drop_motion = o.free_motion = 0;
@@ -225,7 +226,7 @@ TEST_F(DistillTrainingSlow, TheLossFallsAndTheStudentComesNearerThanItsTeacherIn
     first += lines[i].require<double>("loss");
     last += lines[lines.size() - 1 - i].require<double>("loss");
   }
-  EXPECT_LT(last, 0.9 * first);
+  EXPECT_LT(last, 0.8 * first);
   EXPECT_LT(lines.back().require<double>("student_distance"),
             lines.back().require<double>("teacher_distance"));
 
