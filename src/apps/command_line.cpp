@@ -106,11 +106,11 @@ int report_parse_error(const CLI::App& root, const CLI::ParseError& error, int a
   const std::string message = unknown.empty()             ? first_line(error.what())
                               : unknown.starts_with("--") ? "unknown flag " + unknown
                                                           : "unknown command " + unknown;
-  std::fprintf(stderr, "zoetrope: %s\n", message.c_str());
+  std::fprintf(stderr, "%s: %s\n", program_name(), message.c_str());
   if (const std::string hint = nearest(unknown, known); !hint.empty()) {
     std::fprintf(stderr, "Did you mean %s?\n", hint.c_str());
   }
-  std::fprintf(stderr, "Try: zoetrope%s --help\n", path_of(*command).c_str());
+  std::fprintf(stderr, "Try: %s%s --help\n", root.get_name().c_str(), path_of(*command).c_str());
   return kExitUsage;
 }
 

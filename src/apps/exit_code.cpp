@@ -1,5 +1,6 @@
 #include "apps/exit_code.h"
 
+#include <cerrno>
 #include <cstdio>
 
 #include "apps/json_output.h"
@@ -8,7 +9,7 @@ namespace zoetrope::apps {
 namespace {
 
 void print(const base::Status& status, Output output) {
-  std::fprintf(stderr, "zoetrope: %s\n", status.message().c_str());
+  std::fprintf(stderr, "%s: %s\n", program_name(), status.message().c_str());
   if (output == Output::kJson) {
     print_json(
         {{"error", {{"code", base::to_string(status.code())}, {"message", status.message()}}}});
@@ -16,6 +17,8 @@ void print(const base::Status& status, Output output) {
 }
 
 }  // namespace
+
+const char* program_name() { return program_invocation_short_name; }
 
 int fail(const base::Status& status, Output output) {
   print(status, output);
@@ -28,7 +31,7 @@ int fail_usage(const base::Status& status, Output output) {
 }
 
 void warn(const std::string& message) {
-  std::fprintf(stderr, "zoetrope: warning: %s\n", message.c_str());
+  std::fprintf(stderr, "%s: warning: %s\n", program_name(), message.c_str());
 }
 
 }  // namespace zoetrope::apps

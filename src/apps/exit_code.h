@@ -12,7 +12,10 @@ inline constexpr int kExitInterrupted = 130;  // 128 + SIGINT, as shells have it
 
 enum class Output { kText, kJson };
 
-// Prints "zoetrope: <message>" to stderr (and {"error": ...} to stdout for machines) and returns
+// As it was started ("zoetrope"): what messages begin with.
+const char* program_name();
+
+// Prints "<program>: <message>" to stderr (and {"error": ...} to stdout for machines) and returns
 // the exit code: kExitInterrupted for kCancelled, else kExitFailed.
 int fail(const base::Status& status, Output output);
 

@@ -1,9 +1,11 @@
 // The zoetrope binary: builds the tree of flags, parses, runs one subcommand.
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 
 #include "apps/build_info.h"
 #include "apps/command.h"
@@ -47,8 +49,9 @@ int run(int argc, char** argv) {
   root.get_formatter()->column_width(34);
 
   std::vector<Command> commands;
+  commands.reserve(kCommands.size());
   for (const auto& add : kCommands) commands.push_back(add(root));
-  for (const Command& command : add_fleet_commands(root)) commands.push_back(command);
+  std::ranges::move(add_fleet_commands(root), std::back_inserter(commands));
   // A section of the configuration file for another command must not select that command.
   for (const Command& command : commands) command.flags->configurable(true);
 
@@ -65,7 +68,7 @@ int main(int argc, char** argv) {
     code = zoetrope::apps::run(argc, argv);
   } catch (const std::exception& error) {
     // Only a bug or an exhausted machine comes here: commands turn failures into a Status.
-    std::fprintf(stderr, "zoetrope: %s\n", error.what());
+    std::fprintf(stderr, "%s: %s\n", zoetrope::apps::program_name(), error.what());
   }
   // Past the destructors of static objects: LibTorch takes 60 ms to unregister its operators, which
   // the kernel does not need. Everything of ours is closed when run() returns.

@@ -109,10 +109,14 @@ TEST_F(ServeTest, MakesAClipAndStopsWhenAsked) {
   EXPECT_EQ(clip.status, 200);
   EXPECT_EQ(clip.body.substr(4, 4), "ftyp");
   // Counted once it is stored, so a moment after clients may see it.
-  while (ask(port, "GET", "/metrics").body.find("zoetrope_jobs_total{outcome=\"completed\"} 1") ==
-         std::string::npos) {
+  const std::string counted = "zoetrope_jobs_total{outcome=\"completed\"} 1";
+  std::string metrics;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  do {
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
-  }
+    metrics = ask(port, "GET", "/metrics").body;
+  } while (metrics.find(counted) == std::string::npos && std::chrono::steady_clock::now() < until);
+  EXPECT_THAT(metrics, HasSubstr(counted));
   server.send_signal(SIGTERM);
   const Outcome outcome = server.wait();
   EXPECT_EQ(outcome.exit_code, 0);

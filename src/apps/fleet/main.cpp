@@ -29,7 +29,7 @@ int main(int argc, char** argv) {
   try {
     return zoetrope::apps::run(argc, argv);
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "zoetrope-fleet: %s\n", error.what());
+    std::fprintf(stderr, "%s: %s\n", zoetrope::apps::program_name(), error.what());
     return zoetrope::apps::kExitFailed;
   }
 }
