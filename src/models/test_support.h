@@ -5,9 +5,11 @@
 #include <ATen/ATen.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "models/generated_source.h"
 #include "weights/checkpoint.h"
 #include "weights/json_config.h"
 #include "weights/random_source.h"
@@ -40,6 +42,11 @@ class Fixture {
   }
   weights::CheckpointSource source(at::ScalarType dtype) const {
     return weights::CheckpointSource(weights::Checkpoint::open(folder_).value_or_throw(), dtype);
+  }
+  // Of a fixture made with save_generated.
+  GeneratedSource generated(at::ScalarType dtype) const {
+    std::ifstream file(folder_ + "/parameters.json");
+    return GeneratedSource(nlohmann::json::parse(file), dtype);
   }
   const at::Tensor& operator[](const std::string& name) const { return case_.at(name); }
 

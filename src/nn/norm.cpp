@@ -45,4 +45,16 @@ ops::LinearFusion LayerNorm::fusion() const {
   return fusion;
 }
 
+RmsNorm::RmsNorm(const weights::Scope& scope, int64_t channels, double eps, std::string_view name)
+    : eps_(eps), weight_(scope.take(name, {channels}, Init::ones())) {}
+
+at::Tensor RmsNorm::operator()(const at::Tensor& x) const {
+  return ops::rms_norm(x, weight_, eps_);
+}
+
+at::Tensor modulated_norm(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
+                          double eps) {
+  return ops::modulated_norm(x, scale, shift, eps);
+}
+
 }  // namespace zoetrope::nn

@@ -4,6 +4,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string_view>
 
 #include "ops/activation.h"
 #include "ops/linear.h"
@@ -37,5 +38,25 @@ class LayerNorm {
   double eps_;
   at::Tensor weight_, bias_;
 };
+
+// x / sqrt(mean(x^2) + eps) * weight (Zhang & Sennrich, arXiv 1910.07467), statistics over the last
+// dimension in fp32.
+class RmsNorm {
+ public:
+  // `name`: of the parameter within the scope.
+  RmsNorm(const weights::Scope& scope, int64_t channels, double eps,
+          std::string_view name = "weight");
+  at::Tensor operator()(const at::Tensor& x) const;  // [..., c]
+
+ private:
+  double eps_;
+  at::Tensor weight_;
+};
+
+// LayerNorm without parameters of its own, then y * (1 + scale) + shift: the adaptive norm of
+// diffusion transformers (adaLN; Peebles & Xie, arXiv 2212.09748). x [b, n, c]; scale and shift
+// [b, 1, c] or [b, n, c], of x's dtype or fp32; the result has x's dtype.
+at::Tensor modulated_norm(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
+                          double eps);
 
 }  // namespace zoetrope::nn

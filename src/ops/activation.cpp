@@ -14,6 +14,9 @@ Activation parse_activation(std::string_view name) {
   if (name == "silu" || name == "swish") return Activation::kSilu;
   if (name == "gelu") return Activation::kGelu;
   if (name == "quick_gelu") return Activation::kQuickGelu;
+  if (name == "gelu_new" || name == "gelu_pytorch_tanh" || name == "gelu-approximate") {
+    return Activation::kGeluTanh;
+  }
   throw base::Error(base::StatusCode::kUnimplemented,
                     "unknown activation '" + std::string(name) + "'");
 }
@@ -28,6 +31,8 @@ at::Tensor activate(const at::Tensor& x, Activation activation) {
       return at::gelu(x);
     case Activation::kQuickGelu:
       return x * at::sigmoid(1.702 * x);
+    case Activation::kGeluTanh:
+      return at::gelu(x, "tanh");
   }
   return x;
 }

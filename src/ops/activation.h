@@ -7,9 +7,10 @@
 
 namespace zoetrope::ops {
 
-enum class Activation { kNone, kSilu, kGelu, kQuickGelu };
+enum class Activation { kNone, kSilu, kGelu, kQuickGelu, kGeluTanh };
 
-// "silu" | "swish", "gelu", "quick_gelu". Throws base::Error(kUnimplemented) for other names.
+// "silu" | "swish", "gelu", "quick_gelu", "gelu_new" |
+// "gelu_pytorch_tanh" | "gelu-approximate". Throws base::Error(kUnimplemented) for other names.
 Activation parse_activation(std::string_view name);
 
 // Any shape and floating dtype.

@@ -59,4 +59,17 @@ at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::T
   return layer_norm_ladder({x, weight, bias, eps});
 }
 
+// One variant each so far: fp32 inside, rounded once at the end.
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
+  const at::Tensor wide = x.to(at::kFloat);
+  const at::Tensor scale = at::rsqrt(wide.square().mean(-1, true) + eps);
+  return (wide * scale * weight).to(x.dtype());
+}
+
+at::Tensor modulated_norm(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
+                          double eps) {
+  const at::Tensor y = at::layer_norm(x.to(at::kFloat), {x.size(-1)}, {}, {}, eps);
+  return (y * (1 + scale) + shift).to(x.dtype());
+}
+
 }  // namespace zoetrope::ops

@@ -27,4 +27,12 @@ at::Tensor group_norm(const at::Tensor& x, const GroupNormParameters& parameters
 at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                       double eps);
 
+// x [..., c], weight [c]: x / sqrt(mean(x^2) + eps) * weight.
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
+
+// layer_norm without weight and bias, then y * (1 + scale) + shift; scale and shift broadcast to x,
+// in x's dtype or fp32.
+at::Tensor modulated_norm(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
+                          double eps);
+
 }  // namespace zoetrope::ops

@@ -4,6 +4,9 @@ A fixture is a folder as save_pretrained writes it (config.json and a safetensor
 case.safetensors: inputs, the reference's outputs and, as scalars called <output>.bf16_error, the
 relative error of the reference itself when it runs in bf16.
 
+Fixtures made with save_generated hold no weights: parameters.json lists names and shapes, and their
+values come from generated_values, which src/models/generated_source.h repeats in C++.
+
 Weights and inputs hold values that bf16 represents exactly. So one reference run in fp64 serves both
 the fp32 and the bf16 comparison, and files are half as large.
 """
@@ -11,6 +14,7 @@ the fp32 and the bf16 comparison, and files are half as large.
 import argparse
 import copy
 import json
+import math
 import pathlib
 import shutil
 import sys
@@ -46,6 +50,47 @@ def randomise(model, seed):
                 value = (1 + value).to(torch.bfloat16).float()
         parameter.data.copy_(value)
     return model.eval().requires_grad_(False)
+
+
+def generated_values(name, shape):
+    """The weights called `name`: 8 random bits of splitmix64 each, in a range that suits the layer."""
+    mask = (1 << 64) - 1
+    seed = 0xCBF29CE484222325
+    for byte in name.encode():  # FNV-1a
+        seed = ((seed ^ byte) * 0x100000001B3) & mask
+    count = int(numpy.prod(shape, dtype=numpy.int64))
+    with numpy.errstate(over="ignore"):
+        z = numpy.uint64(seed) + numpy.arange(1, count + 1, dtype=numpy.uint64) * numpy.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> numpy.uint64(30))) * numpy.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> numpy.uint64(27))) * numpy.uint64(0x94D049BB133111EB)
+        z = z ^ (z >> numpy.uint64(31))
+    unit = ((z >> numpy.uint64(56)).astype(numpy.int64) - 128) / 128.0  # uniform in [-1, 1)
+    if len(shape) > 1:
+        fan_in = count // shape[0]
+        values = unit * 2.0 ** math.ceil(-math.log2(fan_in) / 2)
+    elif name.endswith("weight"):  # of a norm
+        values = 1 + numpy.floor(unit * 16) / 64
+    else:
+        values = unit / 4
+    return torch.from_numpy(values).float().reshape(shape)
+
+
+def generate_weights(model):
+    for name, parameter in model.named_parameters():
+        parameter.data.copy_(generated_values(name, tuple(parameter.shape)))
+    return model.eval().requires_grad_(False)
+
+
+def save_generated(folder, model, case, config=None):
+    """A fixture without weights. `model` went through generate_weights; `config`: of a model that does
+    not write its own."""
+    folder.mkdir(parents=True)
+    if config is None:
+        config = json.loads(model.config.to_json_string() if hasattr(model.config, "to_json_string") else model.to_json_string())
+    (folder / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
+    shapes = {name: list(parameter.shape) for name, parameter in model.named_parameters()}
+    (folder / "parameters.json").write_text(json.dumps(dict(sorted(shapes.items()))) + "\n")
+    safetensors.torch.save_file({k: v.contiguous() for k, v in case.items()}, folder / "case.safetensors")
 
 
 def relative_error(value, reference):
