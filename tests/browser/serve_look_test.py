@@ -125,7 +125,7 @@ def test_the_api_page_shows_all_of_openapi(served, visit):
 
 
 def test_pictures_of_the_states(served, visit, request):
-    """Not a test: --screenshots FOLDER asks for the pictures of docs/images."""
+    """Not a test: --screenshots FOLDER asks for the pictures of docs/images (there as WebP)."""
     folder = request.config.getoption("--screenshots")
     if folder is None:
         pytest.skip("no --screenshots")
