@@ -22,6 +22,7 @@ Command add_bench(CLI::App& root);
 Command add_completion(CLI::App& root);
 Command add_doctor(CLI::App& root);
 Command add_eval(CLI::App& root);
+Command add_generate(CLI::App& root);
 Command add_inspect(CLI::App& root);
 Command add_key(CLI::App& root);
 Command add_serve(CLI::App& root);

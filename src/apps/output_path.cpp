@@ -2,9 +2,12 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
 
 #include "media/file.h"
@@ -40,13 +43,24 @@ base::Status check_writable(const fs::path& path) {
 }
 
 base::Result<OutputPlan> plan_output(const std::string& out, const std::string& format,
-                                     const fs::path& picture, const std::vector<uint64_t>& seeds) {
-  const std::string extension = format.empty() ? "mp4" : format;
+                                     const std::string& stem,
+                                     const std::vector<std::string>& formats,
+                                     const std::vector<uint64_t>& seeds) {
   const fs::path base =
-      out.empty() ? fs::path(picture.stem().string() + "." + extension) : fs::path(out);
-  const fs::path format_by = format.empty() ? base : fs::path("clip." + format);
-  ZT_ASSIGN_OR_RETURN(const media::VideoFormat chosen, media::video_format_for(format_by));
-  OutputPlan plan{chosen, {}};
+      out.empty() ? fs::path(stem + "." + (format.empty() ? formats.front() : format))
+                  : fs::path(out);
+  OutputPlan plan;
+  plan.extension = format.empty() ? base.extension().string() : "." + format;
+  std::ranges::transform(plan.extension, plan.extension.begin(),
+                         [](unsigned char c) { return std::tolower(c); });
+  if (std::ranges::find(formats, plan.extension.substr(plan.extension.empty() ? 0 : 1)) ==
+      formats.end()) {
+    return base::invalid_argument(fmt::format(
+        "{}: {}; use one of .{}", base.string(),
+        plan.extension.empty() ? "the name has no extension"
+                               : fmt::format("cannot write '{}' files", plan.extension),
+        fmt::join(formats, ", .")));
+  }
   for (const uint64_t seed : seeds) {
     plan.paths.push_back(seeds.size() == 1 ? base : with_seed(base, seed));
   }

@@ -1,4 +1,4 @@
-// Where clips are written, settled before any work is done.
+// Where results are written, settled before any work is done.
 #pragma once
 
 #include <cstdint>
@@ -7,20 +7,20 @@
 #include <vector>
 
 #include "base/result.h"
-#include "media/video.h"
 
 namespace zoetrope::apps {
 
 struct OutputPlan {
-  media::VideoFormat format;
+  std::string extension;                     // what decides the format: ".mp4", lower case
   std::vector<std::filesystem::path> paths;  // one for each seed
 };
 
-// `out`: what the user named, or "" for the picture's name in the present folder. `format`: "mp4",
-// "gif", "webp", or "" for the extension's. With several seeds each name gets its seed:
-// clip.mp4 -> clip-7.mp4. kInvalidArgument: no such format.
+// `out`: what the user named, or "" for `stem` in the present folder. `format`: "mp4", "png", ...,
+// or "" for the extension's; "" and "": the first of `formats`. With several seeds each name gets
+// its seed: clip.mp4 -> clip-7.mp4. kInvalidArgument: the format is none of `formats`.
 base::Result<OutputPlan> plan_output(const std::string& out, const std::string& format,
-                                     const std::filesystem::path& picture,
+                                     const std::string& stem,
+                                     const std::vector<std::string>& formats,
                                      const std::vector<uint64_t>& seeds);
 
 // Whether a file can be made at `path`; leaves nothing behind.

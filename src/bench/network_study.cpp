@@ -8,7 +8,7 @@
 #include "bench/plain_kernels.h"
 #include "bench/plain_sampler.h"
 #include "bench/statistics.h"
-#include "pipeline/unet_runner.h"
+#include "pipeline/network_runner.h"
 #include "tensor/device.h"
 #include "tensor/memory.h"
 #include "weights/parameters.h"
@@ -89,10 +89,10 @@ struct Subject {
 };
 
 NetworkRung measure(const Subject& subject, const Rung& rung, at::Device device, int runs) {
-  pipeline::UnetRunner runner(subject.unet, device, pipeline::Launch::kRecorded);
+  pipeline::NetworkRunner runner(subject.unet, device, pipeline::Launch::kRecorded);
   const auto step = [&] {
     if (rung.recorded) {
-      runner.forward(subject.sample, subject.timestep, subject.conditioning, 0);
+      runner.forward(subject.sample, subject.timestep, subject.conditioning.flatten(), 0);
     } else {
       forward_plainly(subject.unet, subject.sample, subject.timestep, subject.conditioning,
                       subject.context, rung.sampling);

@@ -8,7 +8,7 @@
 
 #include "base/status.h"
 #include "diffusion/scheduler_config.h"
-#include "engine/model_defaults.h"
+#include "pipeline/animate_model.h"
 #include "pipeline/picture.h"
 #include "tensor/noise.h"
 
@@ -18,7 +18,7 @@ std::unique_ptr<Workbench> open_workbench(const std::filesystem::path& folder, a
                                           at::Device device) {
   pipeline::ModelIndex index = pipeline::read_model_index(folder);
   pipeline::Components components = pipeline::load_components(index, dtype, device);
-  engine::ModelDefaults defaults = engine::model_defaults(index, components);
+  pipeline::ModelTraits defaults = pipeline::animate_traits(index, components);
   return std::make_unique<Workbench>(
       Workbench{std::move(index), std::move(components), std::move(defaults)});
 }
@@ -34,7 +34,7 @@ std::unique_ptr<const diffusion::Scheduler> solver_of(const Workbench& bench,
 }
 
 Scene make_scene(const Workbench& bench, const Question& question, int steps, uint64_t seed) {
-  const engine::ModelDefaults& defaults = bench.defaults;
+  const pipeline::ModelTraits& defaults = bench.defaults;
   pipeline::Bundle prompt, picture;
   prompt.facts = {{"text", question.prompt}};
   picture.tensors["pixels"] = pipeline::to_pixels(question.picture);

@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
-#include "engine/api/request.h"
 #include "media/image.h"
 #include "pipeline/components.h"
+#include "pipeline/model.h"
 #include "pipeline/roles.h"
 
 namespace zoetrope::bench {
@@ -27,7 +27,7 @@ struct Question {
 struct Workbench {
   pipeline::ModelIndex index;
   pipeline::Components components;
-  engine::ModelDefaults defaults;
+  pipeline::ModelTraits defaults;
 };
 // Throws base::Error naming the file.
 std::unique_ptr<Workbench> open_workbench(const std::filesystem::path& folder, at::ScalarType dtype,

@@ -6,7 +6,7 @@ namespace zoetrope::diffusion {
 
 std::unique_ptr<SchedulerState> FlowEulerScheduler::begin(int steps,
                                                           std::optional<double> mu) const {
-  return std::make_unique<FlowEulerState>(make_flow_grid(schedule_, FlowNodes::kEuler, mu, steps));
+  return std::make_unique<FlowEulerState>(make_flow_grid(schedule_, nodes_, mu, steps));
 }
 
 at::Tensor FlowEulerState::advance(const at::Tensor& output, int i, const at::Tensor& sample) {

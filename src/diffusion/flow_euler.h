@@ -8,12 +8,14 @@ namespace zoetrope::diffusion {
 
 class FlowEulerScheduler : public Scheduler {
  public:
-  explicit FlowEulerScheduler(const FlowSchedule& schedule) : schedule_(schedule) {}
+  explicit FlowEulerScheduler(const FlowSchedule& schedule, FlowNodes nodes = FlowNodes::kEuler)
+      : schedule_(schedule), nodes_(nodes) {}
 
   std::unique_ptr<SchedulerState> begin(int steps, std::optional<double> mu) const override;
 
  private:
   FlowSchedule schedule_;
+  FlowNodes nodes_;
 };
 
 class FlowEulerState : public SchedulerState {

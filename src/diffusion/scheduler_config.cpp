@@ -206,7 +206,9 @@ std::unique_ptr<const Scheduler> make_flow_euler(const ConfigFields& fields) {
   fields.require_off("invert_sigmas");
   fields.require_off("stochastic_sampling");
   fields.require_off("use_karras_sigmas");
-  return std::make_unique<FlowEulerScheduler>(read_flow_schedule(fields, "shift"));
+  const auto nodes = fields.choose<FlowNodes>(
+      "flow_nodes", "default", {{"default", FlowNodes::kEuler}, {"even", FlowNodes::kEven}});
+  return std::make_unique<FlowEulerScheduler>(read_flow_schedule(fields, "shift"), nodes);
 }
 
 // Replaces Python's bare Infinity, -Infinity and NaN by null: "not set", which is what they mean in

@@ -8,6 +8,7 @@
 //                                      (default 1): t' = s t / (1 + (s - 1) t)
 //   log_snr_grid "paper"|"diffusers"   nodes uniform in log-SNR; "diffusers" = use_lu_lambdas
 //   lambda_start, lambda_end           see GridOptions
+//   flow_nodes "default"|"even"        of FlowMatchEulerDiscreteScheduler, see FlowNodes
 #pragma once
 
 #include <memory>

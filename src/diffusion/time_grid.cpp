@@ -214,6 +214,9 @@ Grid make_flow_grid(const FlowSchedule& schedule, FlowNodes nodes, std::optional
       sigmas = linspace(1.0, as_fp32(fixed ? shifted(shift, least) : least), steps);
       break;
     }
+    case FlowNodes::kEven:
+      sigmas = linspace(1.0, 1.0 / steps, steps);
+      break;
     case FlowNodes::kDpmSolver:
       sigmas = linspace(1.0 - least, 0.0, steps + 1);
       sigmas.pop_back();
@@ -229,7 +232,8 @@ Grid make_flow_grid(const FlowSchedule& schedule, FlowNodes nodes, std::optional
     // A multistep history cannot hold the infinite log-SNR of sigma = 1.
     if (nodes == FlowNodes::kUniPc && sigma > 1.0 - 1e-6) sigma = 1.0 - 1e-6;
     const double timestep = sigma * schedule.num_train_timesteps;
-    placed.push_back({nodes == FlowNodes::kEuler ? as_fp32(timestep) : std::trunc(timestep),
+    const bool whole = nodes == FlowNodes::kDpmSolver || nodes == FlowNodes::kUniPc;
+    placed.push_back({whole ? std::trunc(timestep) : as_fp32(timestep),
                       flow_level(as_fp32(sigma))});
   }
   placed.push_back({0.0, flow_level(0.0)});

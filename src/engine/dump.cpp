@@ -28,10 +28,12 @@ base::Status prepare_dump(const fs::path& folder) {
 base::Status write_dump(const fs::path& folder, const ResolvedRequest& request,
                         const at::Tensor& noise, const pipeline::BundleMap& bundles) {
   weights::ParameterMap conditioning;
-  for (const char* name : {"text", "image", "embedding"}) {
-    const auto found = bundles.find(name);
-    if (found != bundles.end()) {
-      conditioning.insert(found->second.tensors.begin(), found->second.tensors.end());
+  for (const auto& [name, bundle] : bundles) {
+    if (name == "clip" || name == "frames") continue;
+    for (const auto& [tensor, value] : bundle.tensors) {
+      // Several encoders may make parts of one input.
+      const bool taken = conditioning.contains(tensor);
+      conditioning.emplace(taken ? name + "." + tensor : tensor, value);
     }
   }
   const nlohmann::json facts = {{"prompt", request.prompt},

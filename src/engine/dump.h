@@ -12,8 +12,8 @@ namespace zoetrope::engine {
 // Makes the folder, or says why it cannot be written into. Before any work.
 base::Status prepare_dump(const std::filesystem::path& folder);
 
-// Writes noise.safetensors (noise), conditioning.safetensors (text, negative_text, image_latents
-// and image_embeddings), latents.safetensors (latents, trajectory) and request.json.
+// Writes noise.safetensors (noise), conditioning.safetensors (what the encoders made: text,
+// negative_text, image_latents, ...), latents.safetensors (latents, trajectory) and request.json.
 base::Status write_dump(const std::filesystem::path& folder, const ResolvedRequest& request,
                         const at::Tensor& noise, const pipeline::BundleMap& bundles);
 

@@ -1,4 +1,4 @@
-// The engine: one model on one device, requests in, clips out.
+// The engine: one model on one device, requests in, clips and pictures out.
 #include "engine/api/engine.h"
 
 #include <ATen/ATen.h>
@@ -17,8 +17,8 @@
 #include "engine/model_defaults.h"
 #include "engine/step_loop.h"
 #include "media/resize.h"
+#include "pipeline/model.h"
 #include "pipeline/picture.h"
-#include "pipeline/roles.h"
 #include "tensor/device.h"
 #include "tensor/memory.h"
 #include "tensor/noise.h"
@@ -43,20 +43,18 @@ int64_t free_bytes(at::Device device) {
 
 class TorchEngine final : public Engine {
  public:
-  TorchEngine(pipeline::Components components, ModelDefaults defaults, MemoryPlan base_plan,
-              int max_batch)
-      : components_(std::move(components)),
-        defaults_(std::move(defaults)),
+  TorchEngine(std::unique_ptr<pipeline::Model> model, MemoryPlan base_plan, int max_batch)
+      : model_(std::move(model)),
+        defaults_(model_defaults(model_->traits())),
         base_plan_(base_plan),
-        loop_(components_, max_batch) {}
+        loop_(*model_, max_batch) {}
 
   const ModelDefaults& defaults() const override { return defaults_; }
-  std::string device() const override { return components_.device.str(); }
-  std::string dtype() const override { return dtype_name(components_.dtype); }
+  std::string device() const override { return model_->device().str(); }
+  std::string dtype() const override { return dtype_name(model_->dtype()); }
 
   MemoryPlan plan(const ResolvedRequest& request) const override {
-    return plan_memory(components_, defaults_, request.num_frames, request.tier,
-                       base_plan_.weight_bytes, base_plan_.limit_bytes);
+    return plan_memory(*model_, size_of(request), base_plan_.weight_bytes, base_plan_.limit_bytes);
   }
 
   Result<ClipResult> generate(const Request& request, const Watch& watch) override {
@@ -92,11 +90,18 @@ class TorchEngine final : public Engine {
   }
 
  private:
+  static pipeline::RunSize size_of(const ResolvedRequest& request) {
+    return {.num_frames = request.num_frames,
+            .width = request.model_width,
+            .height = request.model_height,
+            .keeps_blocks = request.tier == Tier::kBalanced};
+  }
+
   ClipResult run(const ResolvedRequest& request, const Watch& watch) {
     const auto begin = std::chrono::steady_clock::now();
     const at::Tensor noise = noise_of(request);
     pipeline::GraphResult result =
-        pipeline::run(components_.recipe->graph, pipeline::make_roles(components_, hooks_of(watch)),
+        pipeline::run(model_->graph(source_of(request)), model_->roles(hooks_of(watch)),
                       inputs_of(request, noise), context_of(watch));
     if (!request.dump_folder.empty()) {
       const Status dumped = write_dump(request.dump_folder, request, noise, result.outputs);
@@ -109,25 +114,32 @@ class TorchEngine final : public Engine {
   }
 
   at::Tensor noise_of(const ResolvedRequest& request) const {
-    const std::vector<int64_t> shape =
-        pipeline::latent_shape(components_, request.num_frames, defaults_.width, defaults_.height);
+    const std::vector<int64_t> shape = model_->latent_shape(size_of(request));
     if (!request.latents_file.empty()) return read_noise(request.latents_file, shape);
     return tensor::gaussian_noise(shape, request.seed, kNoiseStream, 0, at::kCPU);
   }
 
-  BundleMap inputs_of(const ResolvedRequest& request, const at::Tensor& noise) const {
+  static pipeline::Source source_of(const ResolvedRequest& request) {
+    return request.picture.empty() ? pipeline::Source::kText : pipeline::Source::kPicture;
+  }
+
+  static BundleMap inputs_of(const ResolvedRequest& request, const at::Tensor& noise) {
     BundleMap inputs;
     inputs["prompt"].facts = {{"text", request.prompt}, {"negative_text", request.negative_prompt}};
-    inputs["picture"].tensors["pixels"] = pipeline::to_pixels(request.picture);
-    inputs["picture"].facts = {{"num_frames", request.num_frames},
-                               {"width", defaults_.width},
-                               {"height", defaults_.height},
-                               {"own_first_frame", request.own_first_frame}};
+    if (!request.picture.empty()) {
+      inputs["picture"].tensors["pixels"] = pipeline::to_pixels(request.picture);
+      inputs["picture"].facts = {{"num_frames", request.num_frames},
+                                 {"width", request.model_width},
+                                 {"height", request.model_height},
+                                 {"own_first_frame", request.own_first_frame}};
+    }
     inputs["noise"].tensors["noise"] = noise;
     inputs["noise"].facts = {{"distilled", request.quality == Quality::kFast},
                              {"steps", request.steps},
                              {"image_guidance", request.image_guidance},
                              {"text_guidance", request.text_guidance},
+                             {"true_cfg_scale", request.true_cfg_scale},
+                             {"strength", request.strength},
                              {"motion", request.motion},
                              {"fps", static_cast<double>(request.fps)},
                              {"cache_blocks", request.tier == Tier::kBalanced},
@@ -181,23 +193,29 @@ class TorchEngine final : public Engine {
     for (const pipeline::RoleTiming& timing : result.timings) {
       clip.timings.push_back({timing.role, timing.seconds});
     }
-    const Bundle& text = result.outputs.at("text");
-    if (text.fact<bool>("truncated")) {
-      clip.warnings.push_back(fmt::format(
-          "prompt: only the first {} tokens count, the rest was cut", text.fact<int>("tokens")));
-    }
-    if (text.fact<bool>("negative_truncated")) {
-      clip.warnings.push_back(
-          fmt::format("negative_prompt: only the first {} tokens count, the rest was cut",
-                      text.fact<int>("negative_tokens")));
-    }
-    clip.peak_memory_bytes = components_.device.is_cuda()
-                                 ? tensor::peak_cuda_bytes(components_.device)
-                                 : tensor::peak_process_bytes();
+    add_text_warnings(result.outputs, clip.warnings);
+    clip.peak_memory_bytes = model_->device().is_cuda() ? tensor::peak_cuda_bytes(model_->device())
+                                                        : tensor::peak_process_bytes();
     return clip;
   }
 
-  pipeline::Components components_;
+  // Of the encoders that a model has the one with the longest memory counts.
+  static void add_text_warnings(const BundleMap& outputs, std::vector<std::string>& warnings) {
+    for (const std::string prefix : {"", "negative_"}) {
+      bool truncated = true;
+      int tokens = 0;
+      for (const auto& [name, bundle] : outputs) {
+        if (!bundle.facts.contains(prefix + "tokens")) continue;
+        truncated &= bundle.fact<bool>(prefix + "truncated");
+        tokens = std::max(tokens, bundle.fact<int>(prefix + "tokens"));
+      }
+      if (tokens == 0 || !truncated) continue;
+      warnings.push_back(fmt::format("{}prompt: only the first {} tokens count, the rest was cut",
+                                     prefix, tokens));
+    }
+  }
+
+  std::unique_ptr<pipeline::Model> model_;
   ModelDefaults defaults_;
   MemoryPlan base_plan_;
   StepLoop loop_;  // last: its thread uses what stands above
@@ -236,10 +254,8 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& model_
     if (!plan.fits()) return TorchEngine::does_not_fit(plan);
 
     const c10::NoGradGuard no_gradients;
-    pipeline::Components components = pipeline::load_components(index, dtype, device);
-    ModelDefaults defaults = model_defaults(index, components);
     return std::unique_ptr<Engine>(std::make_unique<TorchEngine>(
-        std::move(components), std::move(defaults), plan, options.max_batch));
+        pipeline::load_model(index, dtype, device), plan, options.max_batch));
   });
 }
 

@@ -6,7 +6,7 @@
 #include "engine/boundary.h"
 #include "engine/memory_plan.h"
 #include "engine/model_defaults.h"
-#include "pipeline/components.h"
+#include "pipeline/model.h"
 #include "tensor/device.h"
 
 namespace zoetrope::engine {
@@ -39,7 +39,7 @@ base::Result<ModelReport> inspect_model(const std::filesystem::path& folder) {
     const c10::NoGradGuard no_gradients;
     const pipeline::ModelIndex index = pipeline::read_model_index(folder);
     ModelReport report;
-    report.pipeline = index.recipe->class_name;
+    report.pipeline = index.class_name;
     bool sound = true;
     for (const pipeline::ComponentCheck& check : pipeline::check_components(index)) {
       report.components.push_back(report_of(check));
@@ -48,10 +48,11 @@ base::Result<ModelReport> inspect_model(const std::filesystem::path& folder) {
     if (!sound) return report;
     const at::ScalarType dtype = tensor::default_dtype(at::kCPU);
     try {
-      const auto components = pipeline::load_components(index, dtype, at::kCPU);
-      report.defaults = model_defaults(index, components);
-      report.memory = plan_memory(components, *report.defaults, report.defaults->num_frames,
-                                  Tier::kLossless, pipeline::weight_bytes(index, dtype),
+      const auto model = pipeline::load_model(index, dtype, at::kCPU);
+      const pipeline::ModelTraits traits = model->traits();
+      report.defaults = model_defaults(traits);
+      report.memory = plan_memory(*model, {traits.num_frames, traits.width, traits.height},
+                                  pipeline::weight_bytes(index, dtype),
                                   available_memory_bytes() + kFixedBytesCpu);
     } catch (const base::Error& error) {
       report.problem = error.what();

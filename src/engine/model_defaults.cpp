@@ -1,45 +1,43 @@
 #include "engine/model_defaults.h"
 
-#include "base/status.h"
-
 namespace zoetrope::engine {
+namespace {
 
-ModelDefaults model_defaults(const pipeline::ModelIndex& index,
-                             const pipeline::Components& components) {
-  const pipeline::Recipe& recipe = *index.recipe;
-  const weights::JsonObject& json = index.json;
+std::vector<Task> tasks_of(const pipeline::ModelTraits& traits) {
+  std::vector<Task> tasks;
+  for (const pipeline::Source source : traits.sources) {
+    const bool text = source == pipeline::Source::kText;
+    if (traits.makes_video) tasks.push_back(text ? Task::kTextToVideo : Task::kImageToVideo);
+    tasks.push_back(text ? Task::kTextToImage : Task::kImageToImage);
+  }
+  return tasks;
+}
+
+}  // namespace
+
+ModelDefaults model_defaults(const pipeline::ModelTraits& traits) {
   ModelDefaults defaults;
-  defaults.pipeline = recipe.class_name;
-  defaults.tasks = {Task::kImageToVideo, Task::kImageToImage};  // of every recipe there is
-  const auto size = json.get<std::vector<int64_t>>("sample_size", {recipe.height, recipe.width});
-  // The latents must halve evenly down to the deepest level of both networks.
-  const int64_t unit =
-      components.vae.config().downscale() * components.teacher.unet.config().latent_fold;
-  for (const int64_t side : size) {
-    if (size.size() != 2 || side < unit || side > 8192 || side % unit != 0) {
-      throw base::Error(base::data_loss(json.source() +
-                                        ": sample_size must be [height, width], multiples of " +
-                                        std::to_string(unit)));
-    }
-  }
-  defaults.height = static_cast<int>(size.at(0));
-  defaults.width = static_cast<int>(size.at(1));
-  defaults.num_frames = json.get<int>("num_frames", 16);
-  const auto positions = static_cast<int>(components.teacher.unet.config().position_frames);
-  defaults.max_frames = positions > 0 ? positions : 256;
-  defaults.fps = json.get<int>("fps", recipe.fps);
-  defaults.steps = json.get<int>("num_inference_steps", recipe.steps);
-  defaults.three_way_guidance = recipe.guidance == pipeline::Recipe::Guidance::kImageAndText;
-  defaults.image_guidance = json.get<double>("image_guidance_scale", 1.5);
-  defaults.text_guidance = json.get<double>("text_guidance_scale", recipe.text_guidance);
-  defaults.has_motion = recipe.rate_slot == pipeline::Recipe::RateSlot::kMotion;
-  defaults.motion = json.get<double>("motion", 0.7);
-  defaults.max_prompt_tokens = components.tokenizer.max_length();
-  if (components.block_plan != nullptr) {
-    defaults.block_cache_steps = components.block_plan->schedule.steps();
-  }
-  if (components.student) {
-    const pipeline::DistilledLimits& limits = components.student->distilled.value();
+  defaults.pipeline = traits.class_name;
+  defaults.tasks = tasks_of(traits);
+  defaults.width = traits.width;
+  defaults.height = traits.height;
+  defaults.size_multiple = traits.size_multiple;
+  defaults.makes_video = traits.makes_video;
+  defaults.num_frames = traits.num_frames;
+  defaults.max_frames = traits.max_frames;
+  defaults.frame_multiple = traits.frame_multiple;
+  defaults.fps = traits.fps;
+  defaults.steps = traits.steps;
+  defaults.three_way_guidance = traits.three_way_guidance;
+  defaults.image_guidance = traits.image_guidance;
+  defaults.text_guidance = traits.text_guidance;
+  defaults.guidance_embeds = traits.guidance_embeds;
+  defaults.has_motion = traits.has_motion;
+  defaults.motion = traits.motion;
+  defaults.max_prompt_tokens = traits.max_prompt_tokens;
+  defaults.block_cache_steps = traits.block_cache_steps;
+  if (traits.student) {
+    const pipeline::DistilledLimits& limits = *traits.student;
     defaults.student =
         StudentLimits{limits.steps, limits.least_image_guidance, limits.most_image_guidance,
                       limits.least_text_guidance, limits.most_text_guidance};

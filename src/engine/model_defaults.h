@@ -1,13 +1,11 @@
-// What model_index.json says about a model's use, over what its recipe says.
+// What a model is, in the words of engine/api.
 #pragma once
 
 #include "engine/api/request.h"
-#include "pipeline/components.h"
+#include "pipeline/model.h"
 
 namespace zoetrope::engine {
 
-// Throws base::Error naming the field of model_index.json.
-ModelDefaults model_defaults(const pipeline::ModelIndex& index,
-                             const pipeline::Components& components);
+ModelDefaults model_defaults(const pipeline::ModelTraits& traits);
 
 }  // namespace zoetrope::engine

@@ -19,10 +19,10 @@ std::exception_ptr cancelled() {
 
 }  // namespace
 
-StepLoop::StepLoop(const pipeline::Components& components, int max_batch)
+StepLoop::StepLoop(const pipeline::Model& model, int max_batch)
     : max_batch_(max_batch),
-      device_(components.device),
-      runner_(components.dtype, components.device, pipeline::default_batching(components.device)),
+      device_(model.device()),
+      runner_(model.dtype(), model.device(), pipeline::default_batching(model.device())),
       thread_([this] { work(); }) {}
 
 StepLoop::~StepLoop() {

@@ -11,16 +11,16 @@
 #include <thread>
 #include <vector>
 
-#include "pipeline/components.h"
 #include "pipeline/denoise_session.h"
+#include "pipeline/model.h"
 #include "pipeline/step_runner.h"
 
 namespace zoetrope::engine {
 
 class StepLoop {
  public:
-  // `components` must outlive the loop.
-  StepLoop(const pipeline::Components& components, int max_batch);
+  // `model` must outlive the loop.
+  StepLoop(const pipeline::Model& model, int max_batch);
   // Ends what is running with kCancelled.
   ~StepLoop();
 

@@ -1,17 +1,18 @@
-// What a U-Net is told besides the noisy sample, for several branches and requests in one batch.
+// Conditioning of several branches and requests in one batch.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <vector>
 
-#include "models/animate_unet/network.h"
+#include "models/denoiser.h"
 
 namespace zoetrope::pipeline {
 
-using Conditioning = models::AnimateUnet::Conditioning;
+using Conditioning = models::DenoiserConditioning;
 
-// The parts one after another along the batch. A single part is returned as it is.
+// The parts one after another along the batch; what they share is taken from the first. A single
+// part is returned as it is.
 Conditioning concatenate(const std::vector<const Conditioning*>& parts);
 
 // Every tensor in a fixed order, for copying one conditioning over another.

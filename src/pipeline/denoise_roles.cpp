@@ -1,7 +1,5 @@
 // The roles between conditioning and frames, and the table of all roles.
 #include <ATen/ATen.h>
-#include <c10/core/DeviceGuard.h>
-#include <c10/core/GradMode.h>
 
 #include <algorithm>
 
@@ -91,11 +89,12 @@ DenoiseSession make_session(const Components& components, const Bundle& noise, c
   GuidancePlan plan = guidance_of(components, noise);
   const Denoiser& denoiser = denoiser_of(components, noise);
   Conditioning conditioning =
-      denoiser.unet.condition(network_inputs(components, plan, noise, text, image, embedding));
+      denoiser.unet.condition(network_inputs(components, plan, noise, text, image, embedding))
+          .flatten();
   const bool cache_blocks = noise.facts.value("cache_blocks", false);
-  DenoiseSession::Setup setup{.unet = &denoiser.unet,
-                              .conditioning = std::move(conditioning),
-                              .guidance = std::move(plan),
+  std::vector<DenoiseSession::Expert> experts;
+  experts.push_back({&denoiser.unet, std::move(conditioning), std::move(plan)});
+  DenoiseSession::Setup setup{.experts = std::move(experts),
                               .schedule = denoiser.scheduler->begin(noise.fact<int>("steps")),
                               .noise = noise.tensor("noise").to(components.device),
                               .block_plan = cache_blocks ? components.block_plan : nullptr,
@@ -140,14 +139,8 @@ Bundle decode(const Components& components, const Bundle& clip, const Bundle& im
 }
 
 RoleTable make_roles(const Components& components, DenoiseHooks hooks) {
-  // Whether gradients are recorded, and the current GPU, are properties of the thread, and every
-  // role may run on a thread of its own.
-  const auto on_this_thread = [&components](auto role) -> Role {
-    return [&components, role](std::span<const Bundle> inputs, const RunContext& context) {
-      const c10::NoGradGuard no_gradients;
-      const c10::DeviceGuard on_device(components.device);
-      return role(inputs, context);
-    };
+  const auto on_this_thread = [&components](Role role) {
+    return on_model_thread(components.device, std::move(role));
   };
   return {{"text_encode", on_this_thread([&components](auto inputs, const RunContext&) {
              return text_encode(components, inputs[0]);

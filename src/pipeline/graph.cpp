@@ -1,5 +1,8 @@
 #include "pipeline/graph.h"
 
+#include <c10/core/DeviceGuard.h>
+#include <c10/core/GradMode.h>
+
 #include <chrono>
 #include <condition_variable>
 #include <exception>
@@ -170,6 +173,15 @@ class Execution {
 GraphResult run(const Graph& graph, const RoleTable& roles, BundleMap inputs,
                 const RunContext& context) {
   return Execution(graph, roles, context).run(std::move(inputs));
+}
+
+Role on_model_thread(at::Device device, Role role) {
+  return [device, role = std::move(role)](std::span<const Bundle> inputs,
+                                          const RunContext& context) {
+    const c10::NoGradGuard no_gradients;
+    const c10::DeviceGuard on_device(device);
+    return role(inputs, context);
+  };
 }
 
 }  // namespace zoetrope::pipeline

@@ -7,6 +7,8 @@
 //   g.output("frames", g.role("decode", {g.role("denoise", {text, image})}));
 #pragma once
 
+#include <c10/core/Device.h>
+
 #include <functional>
 #include <map>
 #include <span>
@@ -55,6 +57,10 @@ struct RunContext {
 
 using Role = std::function<Bundle(std::span<const Bundle> inputs, const RunContext& context)>;
 using RoleTable = std::map<std::string, Role>;
+
+// The role as the thread of a model needs it: whether gradients are recorded, and the present GPU,
+// are properties of the thread, and every role may run on a thread of its own.
+Role on_model_thread(at::Device device, Role role);
 using BundleMap = std::map<std::string, Bundle>;
 
 struct RoleTiming {

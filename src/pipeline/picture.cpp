@@ -112,15 +112,32 @@ media::Image resample(const media::Image& image, int width, int height, Filter f
   return out;
 }
 
-media::Image crop_wide(const media::Image& image, int width, int height) {
+namespace {
+
+// The size at which the picture just covers the frame.
+std::pair<int, int> covering_size(const media::Image& image, int width, int height) {
   const double scale = std::min(static_cast<double>(image.width) / width,
                                 static_cast<double>(image.height) / height);
-  // Rounding can lose the last pixel of a side; the crop below needs all of them.
-  const int scaled_width = std::max(width, static_cast<int>(std::floor(image.width / scale)));
-  const int scaled_height = std::max(height, static_cast<int>(std::floor(image.height / scale)));
-  const media::Image scaled = resample(image, scaled_width, scaled_height, Filter::kBox);
-  return media::crop(scaled,
-                     {(scaled_width - width) / 2, (scaled_height - height) / 2, width, height});
+  // Rounding can lose the last pixel of a side; the crop needs all of them.
+  return {std::max(width, static_cast<int>(std::floor(image.width / scale))),
+          std::max(height, static_cast<int>(std::floor(image.height / scale)))};
+}
+
+media::Image middle(const media::Image& image, int width, int height) {
+  return media::crop(image, {(image.width - width) / 2, (image.height - height) / 2, width, height});
+}
+
+}  // namespace
+
+media::Image crop_wide(const media::Image& image, int width, int height) {
+  const auto [w, h] = covering_size(image, width, height);
+  return middle(resample(image, w, h, Filter::kBox), width, height);
+}
+
+media::Image cover(const media::Image& image, int width, int height) {
+  const auto [w, h] = covering_size(image, width, height);
+  const bool as_is = w == image.width && h == image.height;
+  return middle(as_is ? image : media::resize(image, w, h), width, height);
 }
 
 }  // namespace zoetrope::pipeline

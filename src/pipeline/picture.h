@@ -27,4 +27,7 @@ media::Image resample(const media::Image& image, int width, int height, Filter f
 // _center_crop_wide.
 media::Image crop_wide(const media::Image& image, int width, int height);
 
+// The same with the product's own resampling, which also enlarges well.
+media::Image cover(const media::Image& image, int width, int height);
+
 }  // namespace zoetrope::pipeline

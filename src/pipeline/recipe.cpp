@@ -2,8 +2,6 @@
 
 #include <array>
 
-#include "base/status.h"
-
 namespace zoetrope::pipeline {
 namespace {
 
@@ -67,17 +65,24 @@ Recipe i2vgen_xl() {
           .text_guidance = 9.0};
 }
 
+const std::array<Recipe, 2>& recipes() {
+  static const std::array kRecipes = {animate(), i2vgen_xl()};
+  return kRecipes;
+}
+
 }  // namespace
 
-const Recipe& find_recipe(const std::string& class_name) {
-  static const std::array kRecipes = {animate(), i2vgen_xl()};
-  std::string known;
-  for (const Recipe& recipe : kRecipes) {
-    if (recipe.class_name == class_name) return recipe;
-    known += (known.empty() ? "" : ", ") + recipe.class_name;
+const Recipe* find_recipe(const std::string& class_name) {
+  for (const Recipe& recipe : recipes()) {
+    if (recipe.class_name == class_name) return &recipe;
   }
-  throw base::Error(base::StatusCode::kUnimplemented,
-                    "no pipeline called '" + class_name + "'; there are: " + known);
+  return nullptr;
+}
+
+std::vector<std::string> recipe_names() {
+  std::vector<std::string> names;
+  for (const Recipe& recipe : recipes()) names.push_back(recipe.class_name);
+  return names;
 }
 
 }  // namespace zoetrope::pipeline

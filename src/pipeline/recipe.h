@@ -1,4 +1,4 @@
-// Recipe: what distinguishes one supported pipeline from another, as data: its graph of roles and
+// Recipe: what distinguishes one animate pipeline from another, as data: its graph of roles and
 // the choices the role functions read. Found by `_class_name` of model_index.json.
 //
 // Bundles on the edges (shapes without a batch dimension belong to one request):
@@ -16,6 +16,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "pipeline/graph.h"
 
@@ -51,8 +52,9 @@ struct Recipe {
   double text_guidance = 1;
 };
 
-// Throws base::Error(kUnimplemented) naming the known ones.
-const Recipe& find_recipe(const std::string& class_name);
+// Null where there is none of that name.
+const Recipe* find_recipe(const std::string& class_name);
+std::vector<std::string> recipe_names();
 
 // What the U-Net's fps input is given for a motion strength in [0, 1]. Negative means "not given".
 inline double motion_rate(double motion) { return 100.0 * motion; }

@@ -1,28 +1,16 @@
-// The role functions of the recipes: what runs at each node of the graph. The bundles they take and
+// The role functions of the animate recipes: what runs at each node of the graph. The bundles they take and
 // give are listed in recipe.h.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
 
-#include <functional>
-
 #include "diffusion/guidance.h"
 #include "pipeline/components.h"
-#include "pipeline/denoise_session.h"
+#include "pipeline/denoise_hooks.h"
 #include "pipeline/graph.h"
 
 namespace zoetrope::pipeline {
-
-// What the caller of a run decides about its denoise role.
-struct DenoiseHooks {
-  // Steps a session to its end: StepRunner::run, or the engine's loop that batches requests.
-  std::function<void(DenoiseSession&)> drive;
-  // A few frames u8 [n, h, w, 3], spread over the clip, of the present estimate; may be empty.
-  std::function<void(const at::Tensor& frames)> preview;
-  // Asked before each preview; empty means yes.
-  std::function<bool()> wants_preview;
-};
 
 // `components` must outlive the table; a table serves one run.
 RoleTable make_roles(const Components& components, DenoiseHooks hooks);

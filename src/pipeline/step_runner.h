@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "pipeline/denoise_session.h"
-#include "pipeline/unet_runner.h"
+#include "pipeline/network_runner.h"
 
 namespace zoetrope::pipeline {
 
@@ -51,7 +51,7 @@ class StepRunner {
   void pass(std::span<DenoiseSession* const> sessions);
   void join_conditioning(std::span<DenoiseSession* const> sessions);
 
-  std::map<const models::AnimateUnet*, UnetRunner> unets_;
+  std::map<const models::Denoiser*, NetworkRunner> networks_;
   at::ScalarType dtype_;
   at::Device device_;
   Batching batching_;

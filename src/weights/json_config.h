@@ -32,6 +32,7 @@ class JsonObject {
 
   bool has(const std::string& key) const;  // present and not null
   bool is_list(const std::string& key) const;
+  bool is_list_of_strings(const std::string& key) const;  // and not empty
   bool is_object(const std::string& key) const;
   std::vector<std::string> keys() const;  // sorted, null ones left out
 

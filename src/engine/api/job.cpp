@@ -83,7 +83,11 @@ void visit_optional_fields(AnyRequest& request, Visit&& visit) {
   visit("steps", request.steps);
   visit("image_guidance", request.image_guidance);
   visit("text_guidance", request.text_guidance);
+  visit("true_cfg_scale", request.true_cfg_scale);
+  visit("strength", request.strength);
   visit("motion", request.motion);
+  visit("width", request.width);
+  visit("height", request.height);
   visit("size", request.size);
   visit("frame", request.frame);
 }

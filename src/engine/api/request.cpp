@@ -11,6 +11,7 @@ namespace zoetrope::engine {
 namespace {
 
 constexpr size_t kMaxPromptBytes = 1 << 20;
+constexpr double kDefaultStrength = 0.6;  // diffusers' for FLUX
 constexpr int kMinSize = 16;
 constexpr int kMaxSize = 4096;
 
@@ -64,9 +65,42 @@ base::Status check_prompt(const char* field, const std::string& text) {
       fmt::format("{}: {} bytes is over the limit of {}", field, text.size(), kMaxPromptBytes));
 }
 
+bool starts_from_picture(Task task) {
+  return task == Task::kImageToVideo || task == Task::kImageToImage;
+}
+
+base::Status check_source(const Request& request, const ModelDefaults& defaults) {
+  const bool empty = request.picture.empty();
+  if (starts_from_picture(request.task) && empty) {
+    return base::invalid_argument("picture: is empty");
+  }
+  if (!starts_from_picture(request.task) && !empty) {
+    return base::invalid_argument(
+        fmt::format("picture: {} takes none", to_string(request.task)));
+  }
+  // Clips of a picture show it as it was: there is nothing to keep less of.
+  if (request.strength && (request.task != Task::kImageToImage || defaults.makes_video)) {
+    return base::invalid_argument("strength: only image_to_image of a picture model has it");
+  }
+  return {};
+}
+
+// How many frames the model makes. A picture of a text needs one.
+base::Result<int> resolve_num_frames(const Request& request, const ModelDefaults& defaults) {
+  const bool one = request.task == Task::kTextToImage || !defaults.makes_video;
+  const int frames = request.num_frames.value_or(one ? 1 : defaults.num_frames);
+  ZT_RETURN_IF_ERROR(check_range("num_frames", frames, 1, one ? 1 : defaults.max_frames));
+  if ((frames - 1) % defaults.frame_multiple != 0) {
+    return base::invalid_argument(fmt::format("num_frames: must be a multiple of {} and 1 more, not {}",
+                                              defaults.frame_multiple, frames));
+  }
+  return frames;
+}
+
 // The frame of kImageToImage: the middle one, where the picture has moved, unless another is named.
-base::Result<std::optional<int>> resolve_frame(const Request& request, int num_frames) {
-  if (request.task != Task::kImageToImage) {
+base::Result<std::optional<int>> resolve_frame(const Request& request, int num_frames,
+                                               const ModelDefaults& defaults) {
+  if (request.task != Task::kImageToImage || !defaults.makes_video) {
     if (!request.frame) return std::optional<int>();
     return base::invalid_argument("frame: only image_to_image takes one frame of the clip");
   }
@@ -92,6 +126,40 @@ base::Status check_tier(Tier tier, const ResolvedRequest& request, const ModelDe
                                               defaults.block_cache_steps, request.steps));
   }
   return {};
+}
+
+// The scale of guidance with a negative prompt beside the one inside the network.
+base::Result<double> resolve_true_cfg_scale(const Request& request, const ModelDefaults& defaults) {
+  const double scale = request.true_cfg_scale.value_or(1);
+  ZT_RETURN_IF_ERROR(check_range("true_cfg_scale", scale, 1.0, 50.0));
+  if (!defaults.guidance_embeds) {
+    if (!request.true_cfg_scale) return scale;
+    return base::invalid_argument(
+        "true_cfg_scale: this model's guidance is true already: text_guidance");
+  }
+  if (scale == 1 && request.negative_prompt.value_or("").empty()) return scale;
+  if (scale == 1) {
+    return base::invalid_argument(
+        "negative_prompt: this model has its guidance inside; for a negative prompt true_cfg_scale "
+        "must be over 1");
+  }
+  return scale;
+}
+
+base::Result<int> resolve_side(const char* field, std::optional<int> asked, int usual,
+                               int multiple) {
+  const int side = asked.value_or(usual);
+  if (multiple == 0) {
+    if (side == usual) return side;
+    return base::invalid_argument(
+        fmt::format("{}: this model makes {} only; `size` enlarges what it makes", field, usual));
+  }
+  ZT_RETURN_IF_ERROR(check_range(field, side, multiple, kMaxSize));
+  if (side % multiple != 0) {
+    return base::invalid_argument(
+        fmt::format("{}: must be a multiple of {}, not {}", field, multiple, side));
+  }
+  return side;
 }
 
 // A student knows the steps and scales it was trained on, and no others.
@@ -135,7 +203,7 @@ std::string sanitise_utf8(const std::string& text, int& replaced) {
 
 base::Result<ResolvedRequest> resolve(Request request, const ModelDefaults& defaults) {
   ZT_RETURN_IF_ERROR(check_task(request, defaults));
-  if (request.picture.empty()) return base::invalid_argument("picture: is empty");
+  ZT_RETURN_IF_ERROR(check_source(request, defaults));
   ZT_RETURN_IF_ERROR(check_prompt("prompt", request.prompt));
   ZT_RETURN_IF_ERROR(check_prompt("negative_prompt", request.negative_prompt.value_or("")));
   if (request.image_guidance && !defaults.three_way_guidance) {
@@ -159,25 +227,31 @@ base::Result<ResolvedRequest> resolve(Request request, const ModelDefaults& defa
         "negative_prompt: the distilled student has its guidance inside and takes none; quality "
         "'best' does");
   }
-  resolved.num_frames = request.num_frames.value_or(defaults.num_frames);
   resolved.fps = request.fps.value_or(defaults.fps);
   resolved.steps = request.steps.value_or(fast ? defaults.student->steps : defaults.steps);
   resolved.image_guidance = request.image_guidance.value_or(defaults.image_guidance);
   resolved.text_guidance = request.text_guidance.value_or(defaults.text_guidance);
   resolved.motion = request.motion.value_or(defaults.motion);
-  ZT_RETURN_IF_ERROR(check_range("num_frames", resolved.num_frames, 1, defaults.max_frames));
-  ZT_ASSIGN_OR_RETURN(resolved.frame, resolve_frame(request, resolved.num_frames));
+  ZT_ASSIGN_OR_RETURN(resolved.num_frames, resolve_num_frames(request, defaults));
+  ZT_ASSIGN_OR_RETURN(resolved.frame, resolve_frame(request, resolved.num_frames, defaults));
   ZT_RETURN_IF_ERROR(check_range("fps", resolved.fps, 1, 120));
   ZT_RETURN_IF_ERROR(check_range("steps", resolved.steps, 1, defaults.max_steps));
   ZT_RETURN_IF_ERROR(check_range("image_guidance", resolved.image_guidance, 0.0, 50.0));
   ZT_RETURN_IF_ERROR(check_range("text_guidance", resolved.text_guidance, 0.0, 50.0));
+  ZT_ASSIGN_OR_RETURN(resolved.true_cfg_scale, resolve_true_cfg_scale(request, defaults));
+  resolved.strength = request.strength.value_or(kDefaultStrength);
+  ZT_RETURN_IF_ERROR(check_range("strength", resolved.strength, 0.0, 1.0));
   ZT_RETURN_IF_ERROR(check_range("motion", resolved.motion, 0.0, 1.0));
   if (fast) ZT_RETURN_IF_ERROR(check_student(resolved, *defaults.student));
 
   ZT_RETURN_IF_ERROR(check_tier(request.tier, resolved, defaults));
   resolved.tier = request.tier;
 
-  const int longer = std::max(defaults.width, defaults.height);
+  ZT_ASSIGN_OR_RETURN(resolved.model_width,
+                      resolve_side("width", request.width, defaults.width, defaults.size_multiple));
+  ZT_ASSIGN_OR_RETURN(resolved.model_height, resolve_side("height", request.height, defaults.height,
+                                                          defaults.size_multiple));
+  const int longer = std::max(resolved.model_width, resolved.model_height);
   const int size = request.size.value_or(longer);
   ZT_RETURN_IF_ERROR(check_range("size", size, kMinSize, kMaxSize));
   const auto scaled = [&](int side) {
@@ -185,8 +259,8 @@ base::Result<ResolvedRequest> resolve(Request request, const ModelDefaults& defa
     return std::max(
         2, static_cast<int>(std::lround(static_cast<double>(side) * size / longer / 2)) * 2);
   };
-  resolved.width = scaled(defaults.width);
-  resolved.height = scaled(defaults.height);
+  resolved.width = scaled(resolved.model_width);
+  resolved.height = scaled(resolved.model_height);
 
   resolved.picture = std::move(request.picture);
   resolved.prompt = std::move(request.prompt);

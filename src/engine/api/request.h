@@ -1,4 +1,4 @@
-// What a caller asks for: one clip from one picture and a text. Plain data, no torch.
+// What a caller asks for: a clip or a picture from a text, a picture or both. Plain data, no torch.
 //
 // Fields left empty take the model's own default. `resolve` fills them in and checks everything
 // once, at the edge; whatever is behind it trusts a ResolvedRequest.
@@ -27,7 +27,7 @@ enum class Quality {
   kBest,  // the teacher: any number of steps, one to three passes each
 };
 
-// What is made of what. kImageToImage is one frame of a clip.
+// What is made of what. kImageToImage of a model that makes clips is one frame of a clip.
 enum class Task { kImageToVideo, kTextToVideo, kTextToImage, kImageToImage };
 
 // What a distilled student can be asked for: what it was trained on.
@@ -45,15 +45,19 @@ struct ModelDefaults {
   std::vector<Task> tasks;  // what it can do; the first is what it is for
   int width = 0;            // pixels of the frames the model makes
   int height = 0;
+  int size_multiple = 0;  // requests may ask for other sizes, in multiples of this; 0: they may not
+  bool makes_video = true;
   int num_frames = 16;
   int max_frames = 16;
+  int frame_multiple = 1;  // num_frames must be a multiple of this, plus 1
   int fps = 12;
   int steps = 15;
   int max_steps = 1000;
   bool three_way_guidance = false;  // else image_guidance has no meaning
   double image_guidance = 1.5;
   double text_guidance = 3.0;
-  bool has_motion = false;  // else motion has no meaning
+  bool guidance_embeds = false;  // text_guidance is told to the network: one pass a step
+  bool has_motion = false;       // else motion has no meaning
   double motion = 0.7;
   int max_prompt_tokens = 77;
   int block_cache_steps = 0;  // the steps that block caching was measured for; 0: it was not
@@ -62,7 +66,7 @@ struct ModelDefaults {
 
 struct Request {
   Task task = Task::kImageToVideo;
-  media::Image picture;                        // any size and shape
+  media::Image picture;                        // any size and shape; of the picture tasks
   std::string prompt;                          // UTF-8; empty means "whatever the picture suggests"
   std::optional<std::string> negative_prompt;  // takes the empty text's place in guidance
   uint64_t seed = 0;
@@ -72,7 +76,11 @@ struct Request {
   std::optional<int> steps;
   std::optional<double> image_guidance;  // how much nearer to the picture
   std::optional<double> text_guidance;   // how much nearer to the text
+  std::optional<double> true_cfg_scale;  // guidance_embeds: with a negative prompt, over 1
+  std::optional<double> strength;        // image_to_image: how much of the picture goes, 0 .. 1
   std::optional<double> motion;          // 0 nearly still .. 1 lively
+  std::optional<int> width;              // of the frames the model makes, where it can choose
+  std::optional<int> height;
   std::optional<int> size;               // longer side of the frames returned; enlarges or reduces
   std::optional<int> frame;              // of kImageToImage: which frame of the clip, from 0
   Tier tier = Tier::kLossless;
@@ -98,7 +106,11 @@ struct ResolvedRequest {
   int steps = 0;
   double image_guidance = 1;
   double text_guidance = 1;
+  double true_cfg_scale = 1;
+  double strength = 1;
   double motion = 0;
+  int model_width = 0;  // of the frames the model makes
+  int model_height = 0;
   int width = 0;  // of the frames returned
   int height = 0;
   bool own_first_frame = false;

@@ -14,6 +14,7 @@
 
 #include "models/animate_unet/blocks.h"
 #include "models/animate_unet/config.h"
+#include "models/denoiser.h"
 #include "nn/attention.h"
 #include "nn/block_stack.h"
 #include "nn/conv.h"
@@ -23,7 +24,7 @@
 
 namespace zoetrope::models {
 
-class AnimateUnet {
+class AnimateUnet final : public Denoiser {
  public:
   AnimateUnet(const AnimateUnetConfig& config, const weights::Scope& scope);
 
@@ -40,6 +41,8 @@ class AnimateUnet {
     at::Tensor image_latents;             // [b, f, h', w', c'] as concatenated to the sample
     at::Tensor embedding;                 // [b, e]: of fps and guidance
     std::vector<nn::KeyValue> attention;  // keys and values of each spatial transformer, in order
+
+    DenoiserConditioning flatten() const;
   };
   Conditioning condition(const Inputs& inputs) const;
 
@@ -54,6 +57,14 @@ class AnimateUnet {
   // `stack` the blocks of stacked_blocks() run through it.
   at::Tensor forward(const at::Tensor& sample, const at::Tensor& timestep,
                      const Conditioning& conditioning, nn::BlockStack* stack = nullptr) const;
+
+  // As a Denoiser, whose inputs are called "text", "image_latents", "image_embeddings", "fps" and
+  // "guidance".
+  DenoiserConditioning condition(const weights::ParameterMap& inputs,
+                                 const LatentShape& latents) const override;
+  at::Tensor forward(const at::Tensor& sample, const at::Tensor& timestep,
+                     const DenoiserConditioning& conditioning,
+                     nn::BlockStack* stack) const override;
 
   // In the order of a forward pass: "down_blocks.0.0.temporal_conv", "down_blocks.0.0.spatial", ...
   std::vector<std::string> stacked_blocks() const;

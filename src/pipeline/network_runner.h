@@ -1,4 +1,4 @@
-// UnetRunner: one forward pass of the U-Net. On a GPU the pass is recorded once for every batch
+// NetworkRunner: one forward pass of a denoiser. On a GPU the pass is recorded once for every batch
 // shape (and pattern of cached blocks) and replayed with one launch; on the CPU it simply runs.
 //
 // Belongs to one thread at a time. The network must outlive it.
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "diffusion/block_cache.h"
-#include "models/animate_unet/network.h"
+#include "models/denoiser.h"
 #include "pipeline/conditioning.h"
 
 namespace zoetrope::pipeline {
@@ -23,14 +23,14 @@ enum class Launch {
   kEager,     // operation by operation everywhere: for comparison
 };
 
-class UnetRunner {
+class NetworkRunner {
  public:
-  UnetRunner(const models::AnimateUnet& unet, at::Device device, Launch launch);
-  ~UnetRunner();
-  UnetRunner(const UnetRunner&) = delete;
-  UnetRunner& operator=(const UnetRunner&) = delete;
+  NetworkRunner(const models::Denoiser& network, at::Device device, Launch launch);
+  ~NetworkRunner();
+  NetworkRunner(const NetworkRunner&) = delete;
+  NetworkRunner& operator=(const NetworkRunner&) = delete;
 
-  // As AnimateUnet::forward. `version` names the contents of `conditioning`: the same number means
+  // As Denoiser::forward. `version` names the contents of `conditioning`: the same number means
   // the same tensors, so that a replay need not copy them again. `blocks`: of the one request in
   // the batch, at its step; null where every block runs. On a GPU the result is overwritten by the
   // next call.
@@ -43,7 +43,7 @@ class UnetRunner {
   Captured& captured_for(const at::Tensor& sample, const at::Tensor& timestep,
                          const Conditioning& conditioning, const diffusion::BlockCache* blocks);
 
-  const models::AnimateUnet& unet_;
+  const models::Denoiser& network_;
   bool capture_;
   // By shape of the sample and pattern of the block cache.
   using Key = std::pair<std::vector<int64_t>, std::vector<int>>;

@@ -1,4 +1,4 @@
-#include "pipeline/unet_runner.h"
+#include "pipeline/network_runner.h"
 
 #include <ATen/ATen.h>
 
@@ -9,7 +9,7 @@
 namespace zoetrope::pipeline {
 
 // The tensors a recorded pass reads and writes.
-struct UnetRunner::Captured {
+struct NetworkRunner::Captured {
   at::Tensor sample, timestep;
   Conditioning conditioning;
   std::optional<uint64_t> version;                // of what `conditioning` holds
@@ -18,12 +18,13 @@ struct UnetRunner::Captured {
   std::optional<tensor::CapturedGraph> graph;
 };
 
-UnetRunner::UnetRunner(const models::AnimateUnet& unet, at::Device device, Launch launch)
-    : unet_(unet), capture_(device.is_cuda() && launch == Launch::kRecorded) {}
+NetworkRunner::NetworkRunner(const models::Denoiser& network, at::Device device,
+                             Launch launch)
+    : network_(network), capture_(device.is_cuda() && launch == Launch::kRecorded) {}
 
-UnetRunner::~UnetRunner() = default;
+NetworkRunner::~NetworkRunner() = default;
 
-UnetRunner::Captured& UnetRunner::captured_for(const at::Tensor& sample, const at::Tensor& timestep,
+NetworkRunner::Captured& NetworkRunner::captured_for(const at::Tensor& sample, const at::Tensor& timestep,
                                                const Conditioning& conditioning,
                                                const diffusion::BlockCache* blocks) {
   // The number of text tokens is part of the shape too, but it is fixed for a model.
@@ -33,24 +34,23 @@ UnetRunner::Captured& UnetRunner::captured_for(const at::Tensor& sample, const a
   auto fresh = std::make_unique<Captured>();
   fresh->sample = sample.clone();
   fresh->timestep = timestep.clone();
-  fresh->conditioning.image_latents = conditioning.image_latents.clone();
-  fresh->conditioning.embedding = conditioning.embedding.clone();
-  for (const nn::KeyValue& kv : conditioning.attention) {
-    fresh->conditioning.attention.push_back({kv.k.clone(), kv.v.clone()});
+  for (const at::Tensor& row : conditioning.rows) fresh->conditioning.rows.push_back(row.clone());
+  for (const at::Tensor& one : conditioning.shared) {
+    fresh->conditioning.shared.push_back(one.clone());
   }
   if (blocks != nullptr) fresh->blocks = blocks->clone();
-  fresh->graph = tensor::CapturedGraph::capture([&unet = unet_, captured = fresh.get()] {
-    captured->output = unet.forward(captured->sample, captured->timestep, captured->conditioning,
+  fresh->graph = tensor::CapturedGraph::capture([&network = network_, captured = fresh.get()] {
+    captured->output = network.forward(captured->sample, captured->timestep, captured->conditioning,
                                     captured->blocks.get());
   });
   slot = std::move(fresh);
   return *slot;
 }
 
-at::Tensor UnetRunner::forward(const at::Tensor& sample, const at::Tensor& timestep,
+at::Tensor NetworkRunner::forward(const at::Tensor& sample, const at::Tensor& timestep,
                                const Conditioning& conditioning, uint64_t version,
                                diffusion::BlockCache* blocks) {
-  if (!capture_) return unet_.forward(sample, timestep, conditioning, blocks);
+  if (!capture_) return network_.forward(sample, timestep, conditioning, blocks);
   Captured& captured = captured_for(sample, timestep, conditioning, blocks);
   captured.sample.copy_(sample);
   captured.timestep.copy_(timestep);

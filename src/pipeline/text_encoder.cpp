@@ -1,0 +1,182 @@
+#include "pipeline/text_encoder.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "base/status.h"
+#include "models/clip_text/clip_text.h"
+#include "models/llama_text/llama_text.h"
+#include "models/t5_text/t5_text.h"
+#include "text/prompt_clean.h"
+#include "text/tokenizer.h"
+
+namespace zoetrope::pipeline {
+namespace {
+
+using Kind = TextEncoderSpec::Kind;
+using weights::Scope;
+
+// A prompt as ids and, where the padding counts for less, which of them are text.
+struct Prompt {
+  at::Tensor ids, mask;  // [1, n] int64
+  int tokens;
+  bool truncated;
+};
+
+// What the kinds have in common: the way from a text to ids.
+class TokenizedEncoder : public TextEncoder {
+ public:
+  Encoded encode(const std::string& text) const final {
+    const text::Tokens tokens =
+        tokenizer_->encode(cleaned_ ? text::clean_prompt(text) : text, length_, padding_);
+    const at::Tensor ids =
+        at::tensor(at::ArrayRef<int32_t>(tokens.ids), at::kLong).unsqueeze(0).to(device_);
+    const at::Tensor mask = (at::arange(ids.size(1), ids.options()) < tokens.length).unsqueeze(0);
+    return {states(ids, mask), tokens.length, tokens.truncated};
+  }
+
+ protected:
+  TokenizedEncoder(const ModelIndex& index, const TextEncoderSpec& spec, at::Device device)
+      : device_(device),
+        tokenizer_(text::open_tokenizer(index.folder / spec.tokenizer).value_or_throw()),
+        cleaned_(spec.cleaned),
+        length_(spec.max_tokens),
+        padding_(tokenizer_->padding_id()) {}
+
+  const text::Tokenizer& tokenizer() const { return *tokenizer_; }
+  void pad_with(int32_t id) { padding_ = id; }
+  void cut_to(int64_t positions) { length_ = static_cast<int>(std::min<int64_t>(length_, positions)); }
+  void check_vocabulary(const ModelIndex& index, const TextEncoderSpec& spec, int64_t size) const {
+    if (tokenizer_->largest_id() < size) return;
+    throw base::Error(base::data_loss((index.folder / spec.tokenizer).string() + ": has ids beyond " +
+                                      spec.component + "'s vocab_size, " + std::to_string(size)));
+  }
+
+ private:
+  // ids [1, n]; mask [1, n], false at the padding
+  virtual at::Tensor states(const at::Tensor& ids, const at::Tensor& mask) const = 0;
+
+  at::Device device_;
+  std::unique_ptr<text::Tokenizer> tokenizer_;
+  bool cleaned_;
+  int length_;
+  int32_t padding_;
+};
+
+class ClipPooledEncoder final : public TokenizedEncoder {
+ public:
+  ClipPooledEncoder(const ModelIndex& index, const TextEncoderSpec& spec, at::Device device,
+                    models::ClipText network)
+      : TokenizedEncoder(index, spec, device), network_(std::move(network)) {
+    cut_to(network_.config().max_position_embeddings);
+    check_vocabulary(index, spec, network_.config().vocab_size);
+  }
+
+ private:
+  at::Tensor states(const at::Tensor& ids, const at::Tensor&) const override {
+    return network_.pooled(network_(ids), ids);
+  }
+
+  models::ClipText network_;
+};
+
+class T5Encoder final : public TokenizedEncoder {
+ public:
+  T5Encoder(const ModelIndex& index, const TextEncoderSpec& spec, at::Device device,
+            models::T5Text network)
+      : TokenizedEncoder(index, spec, device), kind_(spec.kind), network_(std::move(network)) {
+    check_vocabulary(index, spec, network_.config().vocab_size);
+  }
+
+ private:
+  at::Tensor states(const at::Tensor& ids, const at::Tensor& mask) const override {
+    const at::Tensor all = network_(ids, kind_ == Kind::kT5 ? at::Tensor() : mask);
+    return kind_ == Kind::kZeroedT5 ? all * mask.unsqueeze(-1) : all;
+  }
+
+  Kind kind_;
+  models::T5Text network_;
+};
+
+class LlamaEncoder final : public TokenizedEncoder {
+ public:
+  LlamaEncoder(const ModelIndex& index, const TextEncoderSpec& spec, at::Device device,
+               models::LlamaText network)
+      : TokenizedEncoder(index, spec, device), network_(std::move(network)) {
+    pad_with(tokenizer().end_id());
+    check_vocabulary(index, spec, network_.config().vocab_size);
+    // The network counts layers from 0, states begin with the embedding.
+    for (const int64_t layer :
+         index.config("transformer").require<std::vector<int64_t>>("llama_layers")) {
+      wanted_.push_back(layer + 1);
+    }
+  }
+
+ private:
+  // [1, layers, n, c]
+  at::Tensor states(const at::Tensor& ids, const at::Tensor& mask) const override {
+    return at::stack(network_(ids, mask, wanted_), 1);
+  }
+
+  models::LlamaText network_;
+  std::vector<int64_t> wanted_;
+};
+
+models::ClipText make_clip(const ModelIndex& index, const TextEncoderSpec& spec,
+                           weights::ParameterSource& source) {
+  return models::ClipText(Scope(source),
+                          models::ClipTextConfig::from_json(index.config(spec.component)));
+}
+
+models::T5Text make_t5(const ModelIndex& index, const TextEncoderSpec& spec,
+                       weights::ParameterSource& source) {
+  return models::T5Text(Scope(source),
+                        models::T5TextConfig::from_json(index.config(spec.component)));
+}
+
+models::LlamaText make_llama(const ModelIndex& index, const TextEncoderSpec& spec,
+                             weights::ParameterSource& source) {
+  return models::LlamaText(Scope(source),
+                           models::LlamaTextConfig::from_json(index.config(spec.component)));
+}
+
+}  // namespace
+
+std::unique_ptr<TextEncoder> load_text_encoder(const ModelIndex& index, const TextEncoderSpec& spec,
+                                               at::ScalarType dtype, at::Device device) {
+  weights::CheckpointSource source = index.source(spec.component, dtype, device);
+  switch (spec.kind) {
+    case Kind::kClipPooled:
+      return std::make_unique<ClipPooledEncoder>(index, spec, device,
+                                                 make_clip(index, spec, source));
+    case Kind::kT5:
+    case Kind::kMaskedT5:
+    case Kind::kZeroedT5:
+      return std::make_unique<T5Encoder>(index, spec, device, make_t5(index, spec, source));
+    case Kind::kLlamaStates:
+      return std::make_unique<LlamaEncoder>(index, spec, device, make_llama(index, spec, source));
+  }
+  throw base::Error(base::internal_error("unknown text encoder"));
+}
+
+void build_text_encoder(const ModelIndex& index, const TextEncoderSpec& spec,
+                        weights::ParameterSource& source) {
+  switch (spec.kind) {
+    case Kind::kClipPooled:
+      (void)make_clip(index, spec, source);
+      return;
+    case Kind::kT5:
+    case Kind::kMaskedT5:
+    case Kind::kZeroedT5:
+      (void)make_t5(index, spec, source);
+      return;
+    case Kind::kLlamaStates:
+      (void)make_llama(index, spec, source);
+      return;
+  }
+}
+
+}  // namespace zoetrope::pipeline

@@ -1,0 +1,223 @@
+#include "pipeline/transformer_model.h"
+
+#include <algorithm>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+#include <utility>
+
+#include "base/status.h"
+#include "diffusion/scheduler_config.h"
+
+namespace zoetrope::pipeline {
+namespace {
+
+using weights::JsonObject;
+using weights::Scope;
+
+// Sides of a picture must be multiples of this many latent elements: a token is 2 x 2 of them.
+constexpr int64_t kPatch = 2;
+constexpr int kMostSide = 4096;
+
+models::ClipVision make_image_encoder(const ModelIndex& index, weights::ParameterSource& source) {
+  return models::ClipVision(Scope(source),
+                            models::ClipVisionConfig::from_json(index.config("image_encoder")));
+}
+
+std::vector<std::string> expert_names(const ModelIndex& index) {
+  std::vector<std::string> names = {"transformer"};
+  if (index.has("transformer_2")) names.emplace_back("transformer_2");
+  return names;
+}
+
+// Wan 2.2 asks its second network below this share of the noise.
+double boundary_timestep(const ModelIndex& index) {
+  const double ratio = index.json.require<double>("boundary_ratio");
+  const auto steps = index.config("scheduler", "scheduler_config.json")
+                         .get<int64_t>("num_train_timesteps", 1000);
+  return ratio * static_cast<double>(steps);
+}
+
+std::unique_ptr<const diffusion::Scheduler> make_scheduler(const ModelIndex& index) {
+  if (index.transformer->shift != TransformerRecipe::Shift::kPictureTokens) {
+    return index.scheduler("scheduler");
+  }
+  // FLUX's pipeline places the steps itself.
+  const auto path = index.folder / "scheduler" / "scheduler_config.json";
+  std::ifstream file(path);
+  nlohmann::json config = nlohmann::json::parse(file, nullptr, /*allow_exceptions=*/false);
+  if (!config.is_object()) throw base::Error(base::data_loss(path.string() + ": not valid JSON"));
+  config["flow_nodes"] = "even";
+  return diffusion::make_scheduler(config);
+}
+
+std::optional<TransformerComponents::DynamicShift> dynamic_shift(const ModelIndex& index) {
+  const JsonObject config = index.config("scheduler", "scheduler_config.json");
+  if (!config.get<bool>("use_dynamic_shifting", false)) return std::nullopt;
+  const TransformerComponents::DynamicShift shift{
+      config.get<double>("base_image_seq_len", 256), config.get<double>("max_image_seq_len", 4096),
+      config.get<double>("base_shift", 0.5), config.get<double>("max_shift", 1.15)};
+  if (!(shift.base_tokens < shift.most_tokens)) {
+    throw base::Error(base::data_loss(config.source() +
+                                      ": base_image_seq_len is not below max_image_seq_len"));
+  }
+  return shift;
+}
+
+double most_tokens(const JsonObject& transformer) {
+  const auto sides = transformer.get<std::vector<int64_t>>("max_resolution", {128, 128});
+  return static_cast<double>(sides.at(0) * sides.at(1) / (kPatch * kPatch));
+}
+
+class TransformerModel final : public Model {
+ public:
+  TransformerModel(TransformerComponents parts, ModelTraits traits, JsonObject config)
+      : Model(parts.device, parts.dtype),
+        parts_(std::move(parts)),
+        traits_(std::move(traits)),
+        from_text_(transformer_graph(*parts_.recipe, false, false)),
+        from_picture_(transformer_graph(*parts_.recipe, true, parts_.image_encoder.has_value())),
+        width_(config.get<int64_t>("num_attention_heads", 24) *
+               config.get<int64_t>("attention_head_dim", 128)) {}
+
+  ModelTraits traits() const override { return traits_; }
+  const Graph& graph(Source source) const override {
+    return source == Source::kText ? from_text_ : from_picture_;
+  }
+  RoleTable roles(DenoiseHooks hooks) const override {
+    return transformer_roles(parts_, std::move(hooks));
+  }
+  std::vector<int64_t> latent_shape(const RunSize& size) const override {
+    return parts_.autoencoder->latent_shape(size.num_frames, size.height, size.width);
+  }
+
+  // A block's working set: the residual stream in two copies, queries, keys, values and the result
+  // with their fp32 forms under rotation, and the feed-forward's inner product and its activation.
+  int64_t activation_bytes(const RunSize& size) const override {
+    const std::vector<int64_t> latent = latent_shape(size);
+    int64_t tokens = latent[0] * latent[1] * latent[2] / (kPatch * kPatch);
+    for (const TextEncoderSpec& encoder : parts_.recipe->text_encoders) {
+      tokens += encoder.max_tokens;
+    }
+    const int64_t rows = parts_.guidance_embeds ? 1 : 2;
+    const int64_t element = static_cast<int64_t>(c10::elementSize(dtype()));
+    const int64_t block = rows * tokens * width_ * (16 * element + 8 * int64_t{sizeof(float)});
+    const int64_t pixels = size.num_frames * size.height * size.width * 3 * 6;
+    return std::max(block, parts_.autoencoder->decode_bytes(size.num_frames, size.height,
+                                                            size.width)) +
+           pixels;
+  }
+
+ private:
+  TransformerComponents parts_;
+  ModelTraits traits_;
+  Graph from_text_, from_picture_;
+  int64_t width_;
+};
+
+std::vector<Source> sources_of(const TransformerRecipe& recipe) {
+  switch (recipe.picture) {
+    case TransformerRecipe::Picture::kNone:
+      return {Source::kText};
+    case TransformerRecipe::Picture::kStart:
+      return {Source::kText, Source::kPicture};
+    case TransformerRecipe::Picture::kFirstFrame:
+      return {Source::kPicture};
+  }
+  return {};
+}
+
+ModelTraits traits_of(const ModelIndex& index, const TransformerComponents& parts) {
+  const TransformerRecipe& recipe = *index.transformer;
+  ModelTraits traits;
+  traits.class_name = recipe.class_name;
+  traits.sources = sources_of(recipe);
+  traits.makes_video = recipe.makes_video();
+  traits.size_multiple = static_cast<int>(parts.autoencoder->downscale() * kPatch);
+  // A fine-tuned or small checkpoint may say what it was trained for.
+  const auto size = index.json.get<std::vector<int64_t>>("sample_size",
+                                                         {recipe.height, recipe.width});
+  for (const int64_t side : size) {
+    if (size.size() != 2 || side < traits.size_multiple || side > kMostSide ||
+        side % traits.size_multiple != 0) {
+      throw base::Error(base::data_loss(
+          index.json.source() + ": sample_size must be [height, width], multiples of " +
+          std::to_string(traits.size_multiple)));
+    }
+  }
+  traits.height = static_cast<int>(size.at(0));
+  traits.width = static_cast<int>(size.at(1));
+  traits.frame_multiple = static_cast<int>(parts.autoencoder->frame_multiple());
+  traits.num_frames = index.json.get<int>("num_frames", recipe.num_frames);
+  traits.max_frames = recipe.makes_video() ? 1 + 256 * traits.frame_multiple : 1;
+  traits.fps = index.json.get<int>("fps", recipe.fps);
+  traits.steps = index.json.get<int>("num_inference_steps", recipe.steps);
+  traits.text_guidance = recipe.text_guidance;
+  traits.guidance_embeds = parts.guidance_embeds;
+  for (const TextEncoderSpec& encoder : recipe.text_encoders) {
+    traits.max_prompt_tokens = std::max(traits.max_prompt_tokens, encoder.max_tokens);
+  }
+  return traits;
+}
+
+}  // namespace
+
+TransformerComponents load_transformer_components(const ModelIndex& index, at::ScalarType dtype,
+                                                  at::Device device) {
+  const JsonObject transformer = index.config("transformer");
+  TransformerComponents parts{.recipe = index.transformer, .device = device, .dtype = dtype};
+  for (const TextEncoderSpec& spec : index.transformer->text_encoders) {
+    parts.text_encoders.push_back(load_text_encoder(index, spec, dtype, device));
+  }
+  parts.autoencoder = load_autoencoder(index, dtype, device);
+  for (const std::string& name : expert_names(index)) {
+    weights::CheckpointSource source = index.source(name, dtype, device);
+    parts.experts.push_back({models::make_denoiser(index.config(name), Scope(source)), 0});
+  }
+  if (parts.experts.size() > 1) parts.experts.front().least_timestep = boundary_timestep(index);
+  parts.guidance_embeds = transformer.get<bool>("guidance_embeds", false);
+  parts.scheduler = make_scheduler(index);
+  parts.dynamic_shift = dynamic_shift(index);
+  parts.most_network_tokens = most_tokens(transformer);
+  if (index.has("image_encoder")) {
+    weights::CheckpointSource source = index.source("image_encoder", dtype, device);
+    parts.image_encoder.emplace(TransformerComponents::ImageEncoder{
+        make_image_encoder(index, source),
+        models::ClipImageStatistics::from_json(
+            index.config("image_processor", "preprocessor_config.json"))});
+  }
+  return parts;
+}
+
+std::unique_ptr<Model> load_transformer_model(const ModelIndex& index, at::ScalarType dtype,
+                                              at::Device device) {
+  TransformerComponents parts = load_transformer_components(index, dtype, device);
+  ModelTraits traits = traits_of(index, parts);
+  return std::make_unique<TransformerModel>(std::move(parts), std::move(traits),
+                                            index.config("transformer"));
+}
+
+std::vector<ComponentLoader> transformer_component_loaders(const ModelIndex& index) {
+  std::vector<ComponentLoader> loaders;
+  for (const TextEncoderSpec& spec : index.transformer->text_encoders) {
+    loaders.push_back({spec.component, [&index, spec](weights::ParameterSource& source) {
+                         build_text_encoder(index, spec, source);
+                       }});
+  }
+  for (const std::string& name : expert_names(index)) {
+    loaders.push_back({name, [&index, name](weights::ParameterSource& source) {
+                         (void)models::make_denoiser(index.config(name), Scope(source));
+                       }});
+  }
+  loaders.push_back({"vae", [&index](weights::ParameterSource& source) {
+                       build_autoencoder(index, source);
+                     }});
+  if (index.has("image_encoder")) {
+    loaders.push_back({"image_encoder", [&index](weights::ParameterSource& source) {
+                         (void)make_image_encoder(index, source);
+                       }});
+  }
+  return loaders;
+}
+
+}  // namespace zoetrope::pipeline

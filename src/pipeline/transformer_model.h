@@ -1,0 +1,58 @@
+// The diffusion transformers (transformer_recipe.h) as Models: FLUX, HiDream, Wan.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "models/clip_vision/clip_vision.h"
+#include "models/clip_vision/preprocess.h"
+#include "models/denoiser.h"
+#include "pipeline/autoencoder.h"
+#include "pipeline/model.h"
+#include "pipeline/text_encoder.h"
+
+namespace zoetrope::pipeline {
+
+// Immutable after loading; any thread may use it.
+struct TransformerComponents {
+  const TransformerRecipe* recipe;
+  at::Device device;
+  at::ScalarType dtype;
+  std::vector<std::unique_ptr<TextEncoder>> text_encoders;  // in the recipe's order
+  std::unique_ptr<Autoencoder> autoencoder;
+  struct Expert {
+    std::unique_ptr<models::Denoiser> network;
+    double least_timestep;
+  };
+  std::vector<Expert> experts;  // in the order of falling noise
+  bool guidance_embeds = false;
+  std::unique_ptr<const diffusion::Scheduler> scheduler;
+  // The time shift grows with the number of tokens along a line through two points; absent where
+  // the scheduler has a fixed one.
+  struct DynamicShift {
+    double base_tokens, most_tokens, base_shift, most_shift;
+    double mu(double tokens) const {
+      return base_shift +
+             (most_shift - base_shift) * (tokens - base_tokens) / (most_tokens - base_tokens);
+    }
+  };
+  std::optional<DynamicShift> dynamic_shift;
+  double most_network_tokens = 0;  // of Shift::kMostTokens
+  struct ImageEncoder {
+    models::ClipVision network;
+    models::ClipImageStatistics statistics;
+  };
+  std::optional<ImageEncoder> image_encoder;
+};
+
+TransformerComponents load_transformer_components(const ModelIndex& index, at::ScalarType dtype,
+                                                  at::Device device);
+std::unique_ptr<Model> load_transformer_model(const ModelIndex& index, at::ScalarType dtype,
+                                              at::Device device);
+std::vector<ComponentLoader> transformer_component_loaders(const ModelIndex& index);
+
+// The role functions; `components` must outlive the table.
+RoleTable transformer_roles(const TransformerComponents& components, DenoiseHooks hooks);
+
+}  // namespace zoetrope::pipeline
