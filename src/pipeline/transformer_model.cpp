@@ -165,7 +165,10 @@ ModelTraits traits_of(const ModelIndex& index, const TransformerComponents& part
 TransformerComponents load_transformer_components(const ModelIndex& index, at::ScalarType dtype,
                                                   at::Device device) {
   const JsonObject transformer = index.config("transformer");
-  TransformerComponents parts{.recipe = index.transformer, .device = device, .dtype = dtype};
+  TransformerComponents parts;
+  parts.recipe = index.transformer;
+  parts.device = device;
+  parts.dtype = dtype;
   for (const TextEncoderSpec& spec : index.transformer->text_encoders) {
     parts.text_encoders.push_back(load_text_encoder(index, spec, dtype, device));
   }

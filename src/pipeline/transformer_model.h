@@ -16,9 +16,9 @@ namespace zoetrope::pipeline {
 
 // Immutable after loading; any thread may use it.
 struct TransformerComponents {
-  const TransformerRecipe* recipe;
-  at::Device device;
-  at::ScalarType dtype;
+  const TransformerRecipe* recipe = nullptr;
+  at::Device device = at::kCPU;
+  at::ScalarType dtype = at::kFloat;
   std::vector<std::unique_ptr<TextEncoder>> text_encoders;  // in the recipe's order
   std::unique_ptr<Autoencoder> autoencoder;
   struct Expert {

@@ -13,7 +13,7 @@ import torch
 from diffusers import I2VGenXLUNet
 
 from animate_oracle import VARIANT, AnimateUNet
-from model_fixtures import main, numbers, randomise, reference, save
+from model_fixtures import generate_weights, main, numbers, reference, save_generated
 
 
 def inputs(seed, batch, frames, size, channels, context, timesteps, fps):
@@ -64,14 +64,14 @@ def i2vgen(widths, down, up, **options):
 
 
 def make_i2vgen(folder, seed, model, sizes):
-    randomise(model, seed)
+    generate_weights(model)
     context = model.config.cross_attention_dim
     cases = {}
     for prefix, (batch, frames, size) in sizes.items():
         timesteps, fps = [999, 1, 250][:batch], [8, 16, 30][:batch]
         given = inputs(seed, batch, frames, size, 4, context, timesteps, fps)
         cases |= case(model, run_diffusers, prefix, given)
-    save(folder, model, cases)
+    save_generated(folder, model, cases)
 
 
 BUNDLED = VARIANT | {
@@ -96,7 +96,7 @@ BUNDLED = VARIANT | {
 
 
 def make_bundled(folder, config):
-    model = randomise(AnimateUNet(config), seed=3)
+    model = generate_weights(AnimateUNet(config))
     cases = {}
     for prefix, (batch, frames) in {"still": (1, 1), "clip": (3, 5)}.items():
         # A negative value in the fps slot means that it is not given.
@@ -105,11 +105,7 @@ def make_bundled(folder, config):
         if config.get("guidance_embeds", False):
             given["guidance"] = torch.tensor([[1.5, 3.0], [1.0, 5.0], [2.25, 1.125]][:batch])
         cases |= case(model, run_oracle, prefix, given)
-    folder.mkdir(parents=True)
-    weights = {name: value.to(torch.bfloat16).contiguous() for name, value in model.state_dict().items()}
-    safetensors.torch.save_file(weights, folder / "diffusion_pytorch_model.safetensors")
-    safetensors.torch.save_file(cases, folder / "case.safetensors")
-    (folder / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    save_generated(folder, model, cases, config)
 
 
 def make_shipped(folder, component):
