@@ -17,7 +17,7 @@
 #include "models/clip_vision/clip_vision.h"
 #include "models/clip_vision/preprocess.h"
 #include "pipeline/recipe.h"
-#include "weights/clip_tokenizer.h"
+#include "text/clip_tokenizer.h"
 #include "weights/json_config.h"
 
 namespace zoetrope::pipeline {
@@ -50,7 +50,7 @@ struct Components {
   const Recipe* recipe;
   at::Device device;
   at::ScalarType dtype;
-  weights::ClipTokenizer tokenizer;
+  text::ClipTokenizer tokenizer;
   models::ClipText text_encoder;
   models::AutoencoderKl vae;
   Denoiser teacher;                                        // "unet" and "scheduler"
