@@ -96,7 +96,7 @@ Components load_components(const ModelIndex& index, at::ScalarType dtype, at::De
       .recipe = index.recipe,
       .device = device,
       .dtype = dtype,
-      .tokenizer = weights::ClipTokenizer::open(index.folder / "tokenizer").value_or_throw(),
+      .tokenizer = text::ClipTokenizer::open(index.folder / "tokenizer").value_or_throw(),
       .text_encoder = make_text_encoder(index, text),
       .vae = make_vae(index, vae),
       .teacher = denoiser("unet", "scheduler"),

@@ -16,7 +16,7 @@
 #include "models/clip_vision/preprocess.h"
 #include "pipeline/distilled_limits.h"
 #include "pipeline/model_index.h"
-#include "weights/clip_tokenizer.h"
+#include "text/clip_tokenizer.h"
 
 namespace zoetrope::pipeline {
 
@@ -32,7 +32,7 @@ struct Components {
   const Recipe* recipe;
   at::Device device;
   at::ScalarType dtype;
-  weights::ClipTokenizer tokenizer;
+  text::ClipTokenizer tokenizer;
   models::ClipText text_encoder;
   models::AutoencoderKl vae;
   Denoiser teacher;                                        // "unet" and "scheduler"

@@ -9,7 +9,7 @@
 namespace zoetrope::pipeline {
 namespace {
 
-at::Tensor to_ids(const weights::Tokens& tokens) {
+at::Tensor to_ids(const text::Tokens& tokens) {
   return at::tensor(at::ArrayRef<int32_t>(tokens.ids), at::kLong).unsqueeze(0);
 }
 
@@ -39,8 +39,8 @@ at::Tensor over_frames(const at::Tensor& latents, int64_t frames,
 }  // namespace
 
 Bundle text_encode(const Components& components, const Bundle& prompt) {
-  const weights::Tokens tokens = components.tokenizer.encode(prompt.fact<std::string>("text"));
-  const weights::Tokens negative =
+  const text::Tokens tokens = components.tokenizer.encode(prompt.fact<std::string>("text"));
+  const text::Tokens negative =
       components.tokenizer.encode(prompt.facts.value("negative_text", std::string()));
   const at::Tensor ids = at::cat({to_ids(tokens), to_ids(negative)});
   const at::Tensor states = components.text_encoder(ids.to(components.device));

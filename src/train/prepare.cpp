@@ -11,11 +11,11 @@
 #include <set>
 
 #include "base/philox.h"
+#include "text/bpe_trainer.h"
+#include "text/clip_tokenizer.h"
 #include "train/captions.h"
 #include "train/decode_clips.h"
 #include "train/model_folder.h"
-#include "weights/bpe_trainer.h"
-#include "weights/clip_tokenizer.h"
 #include "weights/tensor_io.h"
 
 namespace zoetrope::train {
@@ -50,8 +50,8 @@ Result<std::set<std::string>> read_held_out(const std::string& path) {
   return concepts;
 }
 
-Result<weights::ClipTokenizer> learn_tokenizer(const PrepareOptions& options,
-                                               const std::vector<Caption>& captions) {
+Result<text::ClipTokenizer> learn_tokenizer(const PrepareOptions& options,
+                                            const std::vector<Caption>& captions) {
   std::vector<std::string> texts;
   for (const Caption& caption : captions) {
     texts.push_back(caption.text);
@@ -60,16 +60,16 @@ Result<weights::ClipTokenizer> learn_tokenizer(const PrepareOptions& options,
   const std::string folder = options.out_folder + "/tokenizer";
   std::filesystem::create_directories(folder);
   ZT_RETURN_IF_ERROR(
-      weights::save_tokenizer(weights::train_bpe(texts, static_cast<int>(options.vocabulary)),
-                              folder, static_cast<int>(options.prompt_length)));
-  return weights::ClipTokenizer::open(folder);
+      text::save_tokenizer(text::train_bpe(texts, static_cast<int>(options.vocabulary)), folder,
+                           static_cast<int>(options.prompt_length)));
+  return text::ClipTokenizer::open(folder);
 }
 
-at::Tensor token_row(const weights::ClipTokenizer& tokenizer, const std::string& text) {
+at::Tensor token_row(const text::ClipTokenizer& tokenizer, const std::string& text) {
   return at::tensor(tokenizer.encode(text).ids, at::kInt);
 }
 
-void add_phrasings(const PrepareOptions& options, const weights::ClipTokenizer& tokenizer,
+void add_phrasings(const PrepareOptions& options, const text::ClipTokenizer& tokenizer,
                    const Caption& caption, size_t number, std::vector<at::Tensor>& rows) {
   for (int64_t k = 0; k < options.phrasings; ++k) {
     rows.push_back(token_row(tokenizer, phrase(caption, k, options.seed * 1000003 + number)));

@@ -9,9 +9,9 @@
 #include <set>
 
 #include "support/temporary_folder.h"
+#include "text/clip_tokenizer.h"
 #include "train/clip_sampler.h"
 #include "train/training_data.h"
-#include "weights/clip_tokenizer.h"
 
 namespace zoetrope::train {
 namespace {
@@ -60,7 +60,7 @@ TEST(Prepare, TokensAreThoseOfTheLearntTokenizer) {
   ASSERT_TRUE(prepare(options, {}, {}).ok());
   const auto data = TrainingData::open(options.out_folder);
   ASSERT_TRUE(data.ok());
-  const auto tokenizer = weights::ClipTokenizer::open(options.out_folder + "/tokenizer");
+  const auto tokenizer = text::ClipTokenizer::open(options.out_folder + "/tokenizer");
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
   for (int64_t clip = 0; clip < 5; ++clip) {
     const auto ids = at::tensor(tokenizer->encode(data->captions[clip]).ids, at::kInt);

@@ -43,6 +43,12 @@ base::Result<JsonObject> JsonObject::parse(std::string_view text, const std::str
   return JsonObject(source, "", std::make_shared<const nlohmann::json>(std::move(json)));
 }
 
+base::Result<JsonObject> JsonObject::of(std::shared_ptr<const nlohmann::json> json,
+                                        const std::string& source) {
+  if (!json->is_object()) return base::data_loss(source + ": not a JSON object");
+  return JsonObject(source, "", std::move(json));
+}
+
 const nlohmann::json* JsonObject::find(const std::string& key) const {
   const auto at = json_->find(key);
   return at == json_->end() || at->is_null() ? nullptr : &*at;

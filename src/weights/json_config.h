@@ -19,6 +19,9 @@ class JsonObject {
   static base::Result<JsonObject> read(const std::string& path);
   // `source` starts every message.
   static base::Result<JsonObject> parse(std::string_view text, const std::string& source);
+  // Of a document already parsed, for files too long for `read`, which stops at 4 MiB.
+  static base::Result<JsonObject> of(std::shared_ptr<const nlohmann::json> json,
+                                     const std::string& source);
 
   // T: bool, int, int64_t, float, double, std::string, JsonObject, or a vector of int64_t, double,
   // std::string or JsonObject. Integers must be written as integers and fit; floating-point types

@@ -6,8 +6,8 @@
 #include <filesystem>
 
 #include "fuzz_check.h"
+#include "text/clip_tokenizer.h"
 #include "weights/atomic_file.h"
-#include "weights/clip_tokenizer.h"
 
 namespace {
 
@@ -33,12 +33,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     rest.remove_prefix(std::min(part.size() + 1, rest.size()));
     fuzz::check(weights::write_file(folder.path + "/" + name, part).ok(), "cannot write a file");
   }
-  const auto tokenizer = weights::ClipTokenizer::open(folder.path);
+  const auto tokenizer = text::ClipTokenizer::open(folder.path);
   if (!tokenizer.ok()) {
     fuzz::check_refusal(tokenizer.status());
     return 0;
   }
-  const weights::Tokens tokens = tokenizer->encode("A rocket's taking off <|endoftext|> \xff 12");
+  const text::Tokens tokens = tokenizer->encode("A rocket's taking off <|endoftext|> \xff 12");
   fuzz::check(static_cast<int>(tokens.ids.size()) == tokenizer->max_length(), "number of ids");
   for (const std::int32_t id : tokens.ids) {
     fuzz::check(id >= 0 && id <= tokenizer->largest_id(), "an id outside the vocabulary");

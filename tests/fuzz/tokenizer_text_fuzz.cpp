@@ -2,16 +2,16 @@
 #include <algorithm>
 
 #include "fuzz_check.h"
-#include "weights/clip_text.h"
-#include "weights/clip_tokenizer.h"
+#include "text/clip_text.h"
+#include "text/clip_tokenizer.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace zoetrope;
-  static const weights::ClipTokenizer tokenizer =
-      weights::ClipTokenizer::open(ZOETROPE_SOURCE_DIR "/tests/fixtures/weights/tokenizer")
+  static const text::ClipTokenizer tokenizer =
+      text::ClipTokenizer::open(ZOETROPE_SOURCE_DIR "/tests/fixtures/clip_tokenizer/tokenizer")
           .value_or_throw();
   const std::string_view text(reinterpret_cast<const char*>(data), size);
-  const weights::Tokens tokens = tokenizer.encode(text);
+  const text::Tokens tokens = tokenizer.encode(text);
 
   fuzz::check(static_cast<int>(tokens.ids.size()) == tokenizer.max_length(), "number of ids");
   fuzz::check(tokens.length >= 2 && tokens.length <= tokenizer.max_length(), "length");
@@ -25,8 +25,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                           [&](std::int32_t id) { return id == tokenizer.padding_id(); }),
               "padding");
 
-  const std::string repaired = weights::repair_utf8(text);
-  fuzz::check(weights::repair_utf8(repaired) == repaired, "repaired twice");
+  const std::string repaired = text::repair_utf8(text);
+  fuzz::check(text::repair_utf8(repaired) == repaired, "repaired twice");
   fuzz::check(tokenizer.encode(repaired).ids == tokens.ids, "repaired text has other ids");
   return 0;
 }

@@ -11,8 +11,8 @@
 #include "models/animate_unet/network.h"
 #include "models/autoencoder_kl/autoencoder_kl.h"
 #include "models/clip_text/clip_text.h"
+#include "text/bpe_trainer.h"
 #include "weights/atomic_file.h"
-#include "weights/bpe_trainer.h"
 #include "weights/random_source.h"
 #include "weights/tensor_io.h"
 
@@ -76,10 +76,10 @@ void write_component(const fs::path& folder, const std::string& file, const json
 
 // Returns the size of the vocabulary.
 int64_t write_tokenizer(const fs::path& folder, int tokens) {
-  const weights::TrainedBpe bpe = weights::train_bpe(
+  const text::TrainedBpe bpe = text::train_bpe(
       {"a rocket taking off", "a cat nodding", "a person waving", "a rocket turning"}, 540);
   fs::create_directories(folder);
-  check(weights::save_tokenizer(bpe, folder, tokens));
+  check(text::save_tokenizer(bpe, folder, tokens));
   return static_cast<int64_t>(bpe.tokens.size());
 }
 

@@ -1,4 +1,4 @@
-#include "weights/bpe_trainer.h"
+#include "text/bpe_trainer.h"
 
 #include <array>
 #include <cstdint>
@@ -6,11 +6,11 @@
 #include <nlohmann/json.hpp>
 
 #include "base/status.h"
+#include "text/bpe.h"
+#include "text/clip_text.h"
 #include "weights/atomic_file.h"
-#include "weights/bpe.h"
-#include "weights/clip_text.h"
 
-namespace zoetrope::weights {
+namespace zoetrope::text {
 
 namespace {
 
@@ -111,10 +111,10 @@ base::Status save_tokenizer(const TrainedBpe& bpe, const std::string& folder, in
   config["tokenizer_class"] = "CLIPTokenizer";
 
   const std::string vocab = nlohmann::ordered_json(std::move(ids)).dump() + "\n";
-  ZT_RETURN_IF_ERROR(write_file(folder + "/vocab.json", vocab));
-  ZT_RETURN_IF_ERROR(write_file(folder + "/merges.txt", merges));
-  ZT_RETURN_IF_ERROR(write_file(folder + "/special_tokens_map.json", special_tokens));
-  return write_file(folder + "/tokenizer_config.json", config.dump(2) + "\n");
+  ZT_RETURN_IF_ERROR(weights::write_file(folder + "/vocab.json", vocab));
+  ZT_RETURN_IF_ERROR(weights::write_file(folder + "/merges.txt", merges));
+  ZT_RETURN_IF_ERROR(weights::write_file(folder + "/special_tokens_map.json", special_tokens));
+  return weights::write_file(folder + "/tokenizer_config.json", config.dump(2) + "\n");
 }
 
-}  // namespace zoetrope::weights
+}  // namespace zoetrope::text

@@ -1,4 +1,4 @@
-#include "weights/clip_tokenizer.h"
+#include "text/clip_tokenizer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,15 +7,20 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "weights/clip_text.h"
+#include "text/clip_text.h"
+#include "text/unicode.h"
 #include "weights/test_files.h"
 
-namespace zoetrope::weights {
+namespace zoetrope::text {
 namespace {
 
 using base::StatusCode;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using weights::fixture;
+using weights::read_bytes;
+using weights::TempFolder;
+using weights::write_bytes;
 using Json = nlohmann::json;
 
 std::string from_hex(const std::string& hex) {
@@ -32,8 +37,8 @@ ClipTokenizer open(const std::string& folder) {
   return std::move(tokenizer).value();
 }
 
-// Compares with the ids that transformers gave (tests/oracles/make_weights.py). Returns the number
-// of cases.
+// Compares with the ids that transformers gave (tests/oracles/make_clip_tokenizer.py). Returns the
+// number of cases.
 int compare(const ClipTokenizer& tokenizer, const std::string& cases) {
   std::istringstream lines(read_bytes(cases));
   std::string line;
@@ -57,13 +62,13 @@ int compare(const ClipTokenizer& tokenizer, const std::string& cases) {
 }
 
 TEST(ClipTokenizer, EqualsTheReference) {
-  const ClipTokenizer tokenizer = open(fixture("weights/tokenizer"));
+  const ClipTokenizer tokenizer = open(fixture("clip_tokenizer/tokenizer"));
   EXPECT_EQ(tokenizer.max_length(), 24);
   EXPECT_EQ(tokenizer.begin_id(), 898);
   EXPECT_EQ(tokenizer.end_id(), 899);
   EXPECT_EQ(tokenizer.padding_id(), 899);
   EXPECT_EQ(tokenizer.largest_id(), 899);
-  EXPECT_GT(compare(tokenizer, fixture("weights/cases.jsonl")), 2000);
+  EXPECT_GT(compare(tokenizer, fixture("clip_tokenizer/cases.jsonl")), 2000);
 }
 
 // For the oracle script: a tokenizer too large to commit, with its cases.
@@ -77,7 +82,7 @@ class TokenizerFolder : public testing::Test {
  protected:
   void SetUp() override {
     for (const char* name : {"vocab.json", "merges.txt", "tokenizer_config.json"}) {
-      write_bytes(folder_ / name, read_bytes(fixture("weights/tokenizer/") + name));
+      write_bytes(folder_ / name, read_bytes(fixture("clip_tokenizer/tokenizer/") + name));
     }
   }
   void set(const char* name, const std::string& text) { write_bytes(folder_ / name, text); }
@@ -95,8 +100,8 @@ class TokenizerVariant : public TokenizerFolder, public testing::WithParamInterf
 
 TEST_P(TokenizerVariant, EqualsTheReference) {
   const std::string name = GetParam();
-  set("tokenizer_config.json", read_bytes(fixture("weights/config_" + name + ".json")));
-  EXPECT_GT(compare(open(folder_.path()), fixture("weights/cases_" + name + ".jsonl")), 80);
+  set("tokenizer_config.json", read_bytes(fixture("clip_tokenizer/config_" + name + ".json")));
+  EXPECT_GT(compare(open(folder_.path()), fixture("clip_tokenizer/cases_" + name + ".jsonl")), 80);
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TokenizerVariant, testing::Values("sd1", "sd2", "sdxl"),
@@ -104,8 +109,8 @@ INSTANTIATE_TEST_SUITE_P(All, TokenizerVariant, testing::Values("sd1", "sd2", "s
 
 TEST_F(TokenizerFolder, SpecialTokensMapOfOlderLayoutsHasTheLastWord) {
   set("tokenizer_config.json", R"({"model_max_length": 24, "bos_token": "a", "pad_token": "b"})");
-  set("special_tokens_map.json", read_bytes(fixture("weights/config_sd2.json")));
-  EXPECT_GT(compare(open(folder_.path()), fixture("weights/cases_sd2.jsonl")), 80);
+  set("special_tokens_map.json", read_bytes(fixture("clip_tokenizer/config_sd2.json")));
+  EXPECT_GT(compare(open(folder_.path()), fixture("clip_tokenizer/cases_sd2.jsonl")), 80);
 }
 
 TEST_F(TokenizerFolder, ReadsTokenizerJsonWhenThereIsNoVocabulary) {
@@ -125,7 +130,7 @@ TEST_F(TokenizerFolder, ReadsTokenizerJsonWhenThereIsNoVocabulary) {
   set("tokenizer.json", Json{{"model", {{"vocab", vocab}, {"merges", merges}}}}.dump());
   remove("vocab.json");
   remove("merges.txt");
-  EXPECT_GT(compare(open(folder_.path()), fixture("weights/cases.jsonl")), 2000);
+  EXPECT_GT(compare(open(folder_.path()), fixture("clip_tokenizer/cases.jsonl")), 2000);
 
   set("tokenizer.json", R"({"model": {"vocab": {}, "merges": [1]}})");
   EXPECT_THAT(refusal(), HasSubstr("tokenizer.json: a merge is neither"));
@@ -204,4 +209,4 @@ TEST(ClipText, CleansAndCuts) {
 }
 
 }  // namespace
-}  // namespace zoetrope::weights
+}  // namespace zoetrope::text

@@ -1,4 +1,4 @@
-#include "weights/bpe_trainer.h"
+#include "text/bpe_trainer.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,18 +8,21 @@
 #include <set>
 #include <sstream>
 
-#include "weights/bpe.h"
-#include "weights/clip_tokenizer.h"
+#include "text/bpe.h"
+#include "text/clip_tokenizer.h"
 #include "weights/test_files.h"
 
-namespace zoetrope::weights {
+namespace zoetrope::text {
 namespace {
 
 using testing::ElementsAre;
 using testing::Pair;
+using weights::fixture;
+using weights::read_bytes;
+using weights::TempFolder;
 
 std::vector<std::string> corpus() {
-  std::istringstream lines(read_bytes(fixture("weights/corpus.txt")));
+  std::istringstream lines(read_bytes(fixture("clip_tokenizer/corpus.txt")));
   std::vector<std::string> texts;
   for (std::string line; std::getline(lines, line);) {
     texts.push_back(nlohmann::json::parse(line).get<std::string>());
@@ -32,9 +35,10 @@ TEST(BpeTrainer, LearnsTheVocabularyOfTheOracle) {
   const TempFolder folder;
   const auto status = save_tokenizer(train_bpe(corpus(), 900), folder.path(), 24);
   ASSERT_TRUE(status.ok()) << status.message();
-  EXPECT_EQ(read_bytes(folder / "merges.txt"), read_bytes(fixture("weights/tokenizer/merges.txt")));
+  EXPECT_EQ(read_bytes(folder / "merges.txt"),
+            read_bytes(fixture("clip_tokenizer/tokenizer/merges.txt")));
   EXPECT_EQ(nlohmann::json::parse(read_bytes(folder / "vocab.json")),
-            nlohmann::json::parse(read_bytes(fixture("weights/tokenizer/vocab.json"))));
+            nlohmann::json::parse(read_bytes(fixture("clip_tokenizer/tokenizer/vocab.json"))));
   for (const char* name : {"tokenizer_config.json", "special_tokens_map.json"}) {
     EXPECT_EQ(nlohmann::json::parse(read_bytes(folder / name)).at("pad_token"), "<|endoftext|>");
   }
@@ -43,7 +47,7 @@ TEST(BpeTrainer, LearnsTheVocabularyOfTheOracle) {
   ASSERT_TRUE(tokenizer.ok()) << tokenizer.status().message();
   EXPECT_EQ(tokenizer->max_length(), 24);
   EXPECT_EQ(tokenizer->encode("rocket").ids,
-            ClipTokenizer::open(fixture("weights/tokenizer"))->encode("rocket").ids);
+            ClipTokenizer::open(fixture("clip_tokenizer/tokenizer"))->encode("rocket").ids);
 }
 
 TEST(BpeTrainer, DoesNotDependOnTheOrderOfTexts) {
@@ -90,4 +94,4 @@ TEST(Bpe, SymbolsOfBytesAreDifferentAndComplete) {
 }
 
 }  // namespace
-}  // namespace zoetrope::weights
+}  // namespace zoetrope::text

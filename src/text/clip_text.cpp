@@ -1,4 +1,4 @@
-#include "weights/clip_text.h"
+#include "text/clip_text.h"
 
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
@@ -8,22 +8,13 @@
 #include <array>
 
 #include "base/status.h"
+#include "text/unicode.h"
 
-namespace zoetrope::weights {
+namespace zoetrope::text {
 
 namespace {
 
 using icu::UnicodeString;
-
-UnicodeString from_utf8(std::string_view bytes) {
-  return UnicodeString::fromUTF8({bytes.data(), static_cast<int32_t>(bytes.size())});
-}
-
-std::string to_utf8(const UnicodeString& text) {
-  std::string bytes;
-  text.toUTF8String(bytes);
-  return bytes;
-}
 
 enum class Class { kSpace, kLetter, kDigit, kOther };
 
@@ -71,8 +62,6 @@ int32_t end_of_word(const UnicodeString& text, int32_t at) {
 }
 
 }  // namespace
-
-std::string repair_utf8(std::string_view bytes) { return to_utf8(from_utf8(bytes)); }
 
 std::string clean_clip_text(std::string_view utf8) {
   UErrorCode error = U_ZERO_ERROR;
@@ -124,4 +113,4 @@ std::vector<std::string> clip_words(std::string_view cleaned) {
   return words;
 }
 
-}  // namespace zoetrope::weights
+}  // namespace zoetrope::text

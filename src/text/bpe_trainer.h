@@ -7,7 +7,7 @@
 
 #include "base/result.h"
 
-namespace zoetrope::weights {
+namespace zoetrope::text {
 
 struct TrainedBpe {
   std::vector<std::string> tokens;  // the id is the index
@@ -25,4 +25,4 @@ TrainedBpe train_bpe(const std::vector<std::string>& texts, int vocab_size);
 // which must exist, as ClipTokenizer and transformers read them.
 base::Status save_tokenizer(const TrainedBpe& bpe, const std::string& folder, int max_length);
 
-}  // namespace zoetrope::weights
+}  // namespace zoetrope::text

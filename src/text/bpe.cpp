@@ -1,13 +1,14 @@
-#include "weights/bpe.h"
+#include "text/bpe.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <queue>
 #include <tuple>
 
 #include "base/in_quotes.h"
 
-namespace zoetrope::weights {
+namespace zoetrope::text {
 
 namespace {
 
@@ -24,6 +25,25 @@ std::string utf8_of(int code_point) {  // below U+0800
 std::uint64_t key_of(std::int32_t left, std::int32_t right) {
   return static_cast<std::uint64_t>(static_cast<std::uint32_t>(left)) << 32 |
          static_cast<std::uint32_t>(right);
+}
+
+// What a token of symbols stands for; nothing where a character is no symbol.
+std::optional<std::string> bytes_of(std::string_view token) {
+  static const auto byte_of = [] {
+    std::unordered_map<std::string_view, char> table;
+    for (int byte = 0; byte < 256; ++byte) {
+      table.emplace(byte_symbols()[byte], static_cast<char>(byte));
+    }
+    return table;
+  }();
+  std::string bytes;
+  while (!token.empty()) {
+    const auto found = byte_of.find(token.substr(0, token[0] & 0x80 ? 2 : 1));
+    if (found == byte_of.end()) return std::nullopt;
+    bytes += found->second;
+    token.remove_prefix(found->first.size());
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -50,15 +70,26 @@ const std::array<std::string, 256>& byte_symbols() {
   return symbols;
 }
 
-base::Result<BpeEncoder> BpeEncoder::build(const BpeVocabulary& vocabulary, std::int32_t unknown) {
+std::int32_t largest_id(const BpeVocabulary& vocabulary) {
+  std::int32_t largest = 0;
+  for (const auto& [token, id] : vocabulary.ids) largest = std::max(largest, id);
+  return largest;
+}
+
+base::Result<BpeEncoder> BpeEncoder::build(const BpeVocabulary& vocabulary,
+                                           std::optional<std::int32_t> unknown) {
   BpeEncoder encoder;
   const auto& ids = vocabulary.ids;
+  const std::string mark(vocabulary.marks_word_ends ? kEndOfWord : "");
   for (int byte = 0; byte < 256; ++byte) {
     const std::string& symbol = byte_symbols()[byte];
     const auto inner = ids.find(symbol);
-    const auto last = ids.find(symbol + std::string(kEndOfWord));
-    encoder.inner_[byte] = inner == ids.end() ? unknown : inner->second;
-    encoder.last_[byte] = last == ids.end() ? unknown : last->second;
+    const auto last = ids.find(symbol + mark);
+    if (!unknown && (inner == ids.end() || last == ids.end())) {
+      return base::data_loss(fmt::format("byte 0x{:02X} is not in the vocabulary", byte));
+    }
+    encoder.inner_[byte] = inner == ids.end() ? *unknown : inner->second;
+    encoder.last_[byte] = last == ids.end() ? *unknown : last->second;
   }
   std::int32_t rank = 0;
   for (const auto& [left, right] : vocabulary.merges) {
@@ -72,6 +103,11 @@ base::Result<BpeEncoder> BpeEncoder::build(const BpeVocabulary& vocabulary, std:
     }
     encoder.merges_.insert_or_assign(key_of(a->second, b->second), Merge{rank++, joined->second});
   }
+  if (vocabulary.ignore_merges) {
+    for (const auto& [token, id] : ids) {
+      if (auto bytes = bytes_of(token)) encoder.words_.emplace(std::move(*bytes), id);
+    }
+  }
   return encoder;
 }
 
@@ -81,6 +117,13 @@ const BpeEncoder::Merge* BpeEncoder::find(std::int32_t left, std::int32_t right)
 }
 
 void BpeEncoder::encode(std::string_view word, std::vector<std::int32_t>& ids) const {
+  if (!words_.empty()) {
+    const auto whole = words_.find(std::string(word));
+    if (whole != words_.end()) {
+      ids.push_back(whole->second);
+      return;
+    }
+  }
   // A list of symbols, linked by index; `id` of a symbol that was joined to its left is -1.
   struct Symbol {
     std::int32_t id;
@@ -122,4 +165,4 @@ void BpeEncoder::encode(std::string_view word, std::vector<std::int32_t>& ids) c
   }
 }
 
-}  // namespace zoetrope::weights
+}  // namespace zoetrope::text
