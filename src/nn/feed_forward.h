@@ -1,4 +1,4 @@
-// The gated feed-forward layer of diffusers' transformer blocks (names net.0.proj, net.2).
+// The feed-forward layers of diffusers' transformer blocks (names net.0.proj, net.2).
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -20,6 +20,16 @@ class GegluFeedForward {
  private:
   GatedLinear in_;
   Linear out_;
+};
+
+// Linear, gelu in its tanh form, linear (activation_fn = "gelu-approximate").
+class GeluFeedForward {
+ public:
+  GeluFeedForward(const weights::Scope& scope, int64_t channels, int64_t inner);
+  at::Tensor operator()(const at::Tensor& x) const;  // [..., c] -> [..., c]
+
+ private:
+  Linear in_, out_;
 };
 
 }  // namespace zoetrope::nn

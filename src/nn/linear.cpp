@@ -22,6 +22,12 @@ ops::LinearWeight take_linear(const weights::Scope& scope, int64_t in, int64_t o
       weight, bias == Bias::kPresent ? scope.take("bias", {out}, init) : at::Tensor(), gated);
 }
 
+// One tensor for several; one alone is itself, not a copy; none: undefined.
+at::Tensor joined(const std::vector<at::Tensor>& parts) {
+  if (parts.empty()) return {};
+  return parts.size() == 1 ? parts.front() : at::cat(parts);
+}
+
 }  // namespace
 
 Linear::Linear(const weights::Scope& scope, int64_t in, int64_t out, Bias bias, Start start)
@@ -44,13 +50,18 @@ at::Tensor GatedLinear::operator()(const at::Tensor& x, const Prologue& prologue
 }
 
 FusedLinear::FusedLinear(const weights::Scope& scope, const std::vector<std::string_view>& names,
-                         int64_t in, int64_t out_each) {
+                         int64_t in, int64_t out_each, Bias bias) {
   for (const auto name : names) {
-    parts_.push_back(scope.sub(name).take("weight", {out_each, in}, Init::fan_in(in)));
+    const weights::Scope layer = scope.sub(name);
+    weights_.push_back(layer.take("weight", {out_each, in}, Init::fan_in(in)));
+    if (bias == Bias::kPresent) {
+      biases_.push_back(layer.take("bias", {out_each}, Init::fan_in(in)));
+    }
   }
-  if (parts_.size() == 1 || !parts_.front().requires_grad()) {
-    joined_ = ops::prepare_linear(parts_.size() == 1 ? parts_.front() : at::cat(parts_), {});
-    parts_.clear();
+  if (weights_.size() == 1 || !weights_.front().requires_grad()) {
+    joined_ = ops::prepare_linear(joined(weights_), joined(biases_));
+    weights_.clear();
+    biases_.clear();
   }
 }
 
@@ -61,8 +72,9 @@ at::Tensor FusedLinear::operator()(const at::Tensor& x, const Prologue& prologue
 }
 
 at::Tensor FusedLinear::run(const at::Tensor& x, const ops::LinearFusion& fusion) const {
-  if (parts_.empty()) return ops::linear(x, joined_, fusion);
-  return ops::linear(x, {.weight = at::cat(parts_), .bias = {}, .packed = {}}, fusion);
+  if (weights_.empty()) return ops::linear(x, joined_, fusion);
+  return ops::linear(x, {.weight = joined(weights_), .bias = joined(biases_), .packed = {}},
+                     fusion);
 }
 
 }  // namespace zoetrope::nn

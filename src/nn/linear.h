@@ -49,20 +49,20 @@ class GatedLinear {
   ops::LinearWeight weight_;
 };
 
-// Several bias-free linear layers over one input, run as one product: to_q, to_k, to_v. The
-// checkpoint stores them apart.
+// Several linear layers over one input, run as one product: to_q, to_k, to_v. The checkpoint stores
+// them apart.
 class FusedLinear {
  public:
   FusedLinear(const weights::Scope& scope, const std::vector<std::string_view>& names, int64_t in,
-              int64_t out_each);
+              int64_t out_each, Bias bias = Bias::kNone);
   at::Tensor operator()(const at::Tensor& x) const;  // [..., in] -> [..., names * out_each]
   at::Tensor operator()(const at::Tensor& x, const Prologue& prologue) const;
 
  private:
   at::Tensor run(const at::Tensor& x, const ops::LinearFusion& fusion) const;
 
-  std::vector<at::Tensor> parts_;  // what an optimiser updates
-  ops::LinearWeight joined_;       // their concatenation; undefined while they are being trained
+  std::vector<at::Tensor> weights_, biases_;  // what an optimiser updates
+  ops::LinearWeight joined_;  // their concatenation; undefined while they are being trained
 };
 
 }  // namespace zoetrope::nn

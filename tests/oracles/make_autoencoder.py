@@ -6,7 +6,7 @@ Without arguments, writes them; with --check, compares. Needs torch and diffuser
 
 from diffusers import AutoencoderKL
 
-from model_fixtures import channels_last, main, numbers, randomise, reference, save
+from model_fixtures import channels_last, generate_weights, main, numbers, randomise, reference, save, save_generated
 
 
 def autoencoder(widths, **options):
@@ -48,7 +48,27 @@ def make_one(folder, model, image_size, latent_size, rename=None):
     save(folder, model, case, rename)
 
 
+def make_flux(folder):
+    """FLUX.1's autoencoder, narrower; latents as the denoiser has them (FluxPipeline)."""
+    model = generate_weights(autoencoder(
+        (4, 8, 8, 12), layers_per_block=2, latent_channels=16, scaling_factor=0.3611, shift_factor=0.1159,
+        use_quant_conv=False, use_post_quant_conv=False,
+    ))
+
+    def run_scaled(model, images, latents):
+        scale, shift = model.config.scaling_factor, model.config.shift_factor
+        return {
+            "latents_of_images": channels_last((model.encode(images).latent_dist.mode() - shift) * scale),
+            "decoded": channels_last(model.decode(latents / scale + shift).sample),
+        }
+
+    inputs = {"images": numbers(2, 1, 3, 24, 40, std=0.5), "latents": numbers(3, 2, 16, 3, 2)}
+    case = {k: channels_last(v) for k, v in inputs.items()} | reference(model, run_scaled, inputs)
+    save_generated(folder, model, case)
+
+
 def make(folder):
+    make_flux(folder / "flux")
     # Odd sides: the halving convolutions pad below and to the right only.
     make_one(folder / "sd1", autoencoder((8, 16), layers_per_block=1), (21, 14), (5, 7), old_names)
     make_one(

@@ -37,6 +37,23 @@ TEST_P(AutoencoderParity, EqualsDiffusers) {
 INSTANTIATE_TEST_SUITE_P(All, AutoencoderParity,
                          testing::Combine(testing::Values("sd1", "sd3", "bundled"), kDtypes));
 
+class FluxAutoencoderParity : public testing::TestWithParam<at::ScalarType> {};
+
+TEST_P(FluxAutoencoderParity, EqualsDiffusersAtTheDenoisersScale) {
+  const Fixture fixture("autoencoder_kl/flux");
+  auto source = fixture.generated(GetParam());
+  const AutoencoderKl model(weights::Scope(source),
+                            AutoencoderKlConfig::from_json(fixture.config()));
+  EXPECT_TRUE(source.expect_all_used().ok()) << source.expect_all_used().message();
+
+  const c10::InferenceMode inference;
+  const at::Tensor latents = model.normalise(model.encode(fixture["images"]).mean);
+  fixture.expect_near(latents.to(GetParam()), "latents_of_images");
+  fixture.expect_near(model.decode(model.denormalise(fixture["latents"])), "decoded");
+}
+
+INSTANTIATE_TEST_SUITE_P(All, FluxAutoencoderParity, kDtypes);
+
 AutoencoderKlConfig small() {
   AutoencoderKlConfig c;
   c.block_out_channels = {8, 16};
