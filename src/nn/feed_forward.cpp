@@ -1,5 +1,7 @@
 #include "nn/feed_forward.h"
 
+#include <ATen/ATen.h>
+
 namespace zoetrope::nn {
 
 GegluFeedForward::GegluFeedForward(const weights::Scope& scope, int64_t channels, int64_t inner,
@@ -9,6 +11,16 @@ GegluFeedForward::GegluFeedForward(const weights::Scope& scope, int64_t channels
 
 at::Tensor GegluFeedForward::add_to(const at::Tensor& x, const LayerNorm& norm) const {
   return out_(in_(x, {norm, {}}), x);
+}
+
+SwigluFeedForward::SwigluFeedForward(const weights::Scope& scope, const SwigluNames& names,
+                                     int64_t channels, int64_t inner)
+    : in_(scope, {names.gate, names.value}, channels, inner),
+      out_(scope.sub(names.out), inner, channels, Bias::kNone) {}
+
+at::Tensor SwigluFeedForward::operator()(const at::Tensor& x) const {
+  const auto halves = in_(x).chunk(2, -1);
+  return out_(at::silu(halves[0]) * halves[1]);
 }
 
 }  // namespace zoetrope::nn
