@@ -1,15 +1,18 @@
-// The feed-forward layers of diffusers' transformer blocks (names net.0.proj, net.2).
+// The feed-forward layers of transformer blocks; the gated ones after Shazeer, "GLU variants improve
+// transformer", arXiv 2002.05202. Immutable after construction; any thread may call them.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <string_view>
 
 #include "nn/linear.h"
 #include "weights/parameters.h"
 
 namespace zoetrope::nn {
 
+// Of diffusers' transformer blocks: names net.0.proj, net.2.
 class GegluFeedForward {
  public:
   GegluFeedForward(const weights::Scope& scope, int64_t channels, int64_t inner,
@@ -30,6 +33,23 @@ class GeluFeedForward {
 
  private:
   Linear in_, out_;
+};
+
+// What a checkpoint calls the three layers of SwiGLU.
+struct SwigluNames {
+  std::string_view gate, value, out;
+};
+
+// out(silu(gate(x)) * value(x)), without biases.
+class SwigluFeedForward {
+ public:
+  SwigluFeedForward(const weights::Scope& scope, const SwigluNames& names, int64_t channels,
+                    int64_t inner);
+  at::Tensor operator()(const at::Tensor& x) const;  // [..., c] -> [..., c]
+
+ private:
+  FusedLinear in_;
+  Linear out_;
 };
 
 }  // namespace zoetrope::nn

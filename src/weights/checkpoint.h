@@ -73,7 +73,8 @@ class CheckpointSource final : public ParameterSource {
   // Names in the checkpoint that were never taken, sorted.
   std::vector<std::string> unused() const;
   // kDataLoss naming the first few unused weights: the network is not the one that was saved.
-  base::Status expect_all_used() const;
+  // `allowed`: what a network knowingly leaves (the head of a language model that encodes text).
+  base::Status expect_all_used(const std::set<std::string>& allowed = {}) const;
 
  private:
   Checkpoint checkpoint_;
