@@ -71,7 +71,7 @@ class VideoAutoencoder final : public Autoencoder {
     const int64_t count = latents.size(0);
     const int64_t of = 1 + (count - 1) * frame_multiple();
     const at::Tensor input = network_.denormalise(latents.unsqueeze(0)).to(dtype_);
-    auto decoder = network_.begin_decode();
+    models::WanDecodeSession decoder(network_);
     std::vector<at::Tensor> frames;
     for (int64_t i = 0, done = 0; i < count; ++i) {
       if (progress) progress(done, of);

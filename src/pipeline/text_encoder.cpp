@@ -10,7 +10,7 @@
 #include "models/clip_text/clip_text.h"
 #include "models/llama_text/llama_text.h"
 #include "models/t5_text/t5_text.h"
-#include "text/prompt_clean.h"
+#include "text/clean_prompt.h"
 #include "text/tokenizer.h"
 
 namespace zoetrope::pipeline {
@@ -108,11 +108,8 @@ class LlamaEncoder final : public TokenizedEncoder {
       : TokenizedEncoder(index, spec, device), network_(std::move(network)) {
     pad_with(tokenizer().end_id());
     check_vocabulary(index, spec, network_.config().vocab_size);
-    // The network counts layers from 0, states begin with the embedding.
-    for (const int64_t layer :
-         index.config("transformer").require<std::vector<int64_t>>("llama_layers")) {
-      wanted_.push_back(layer + 1);
-    }
+    // State 0 is the embedding.
+    for (int64_t i = 1; i <= network_.config().num_hidden_layers; ++i) wanted_.push_back(i);
   }
 
  private:

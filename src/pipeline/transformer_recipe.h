@@ -30,7 +30,7 @@ struct TextEncoderSpec {
     kT5,            // every state; the padding is text like the rest
     kMaskedT5,      // the padding is not attended to
     kZeroedT5,      // nor are its states kept: zeros take their place
-    kLlamaStates,   // the layers' states that the network asks for; padding is not attended to
+    kLlamaStates,   // the states after each layer; the padding is not attended to
   };
   Kind kind;
   std::string component;  // the folder, and the role's name: "text_encoder_2"
