@@ -132,20 +132,40 @@ std::int64_t Checkpoint::total_bytes() const {
   return total;
 }
 
-at::Tensor CheckpointSource::take(const std::string& name, at::IntArrayRef shape, const Init&) {
+const TensorEntry& CheckpointSource::entry_for(const std::string& name) {
   if (!checkpoint_.has(name)) {
     throw base::Error(base::not_found(
         fmt::format("{}: no weight {}", checkpoint_.path(), base::in_quotes(name))));
   }
   used_.insert(name);
-  const TensorEntry& entry = checkpoint_.entry(name);
+  return checkpoint_.entry(name);
+}
+
+at::Tensor CheckpointSource::converted(const at::Tensor& stored) const {
+  return stored.to(device_, stored.is_floating_point() ? dtype_ : stored.scalar_type());
+}
+
+at::Tensor CheckpointSource::take(const std::string& name, at::IntArrayRef shape, const Init&) {
+  const TensorEntry& entry = entry_for(name);
   if (at::IntArrayRef(entry.shape) != shape) {
     throw base::Error(base::data_loss(fmt::format(
         "{}: weight {} has shape [{}] where the model needs [{}]", checkpoint_.file_of(name),
         base::in_quotes(name), fmt::join(entry.shape, ", "), fmt::join(shape, ", "))));
   }
-  const at::Tensor stored = checkpoint_.tensor(name);
-  return stored.to(device_, stored.is_floating_point() ? dtype_ : stored.scalar_type());
+  return converted(checkpoint_.tensor(name));
+}
+
+at::Tensor CheckpointSource::take_rows(const std::string& name, std::int64_t first,
+                                       at::IntArrayRef shape) {
+  const at::IntArrayRef stored = entry_for(name).shape;
+  if (stored.empty() || shape.empty() || stored.slice(1) != shape.slice(1) || first < 0 ||
+      first > stored[0] - shape[0]) {
+    throw base::Error(base::data_loss(
+        fmt::format("{}: weight {} has shape [{}] where the model needs [{}] from row {}",
+                    checkpoint_.file_of(name), base::in_quotes(name), fmt::join(stored, ", "),
+                    fmt::join(shape, ", "), first)));
+  }
+  return converted(checkpoint_.tensor(name).narrow(0, first, shape[0]));
 }
 
 std::vector<std::string> CheckpointSource::unused() const {

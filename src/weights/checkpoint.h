@@ -67,6 +67,9 @@ class CheckpointSource final : public ParameterSource {
   // weights are converted; integer ones (position ids) keep their dtype. On the CPU, without
   // conversion, the result shares the mapped file.
   at::Tensor take(const std::string& name, at::IntArrayRef shape, const Init& init) override;
+  // Of a weight that has more rows (the first dimension): as many of them as `shape` has, from
+  // `first`. Only these are converted.
+  at::Tensor take_rows(const std::string& name, std::int64_t first, at::IntArrayRef shape);
   bool has(const std::string& name) const override { return checkpoint_.has(name); }
 
   const Checkpoint& checkpoint() const { return checkpoint_; }
@@ -77,6 +80,9 @@ class CheckpointSource final : public ParameterSource {
   base::Status expect_all_used(const std::set<std::string>& allowed = {}) const;
 
  private:
+  const TensorEntry& entry_for(const std::string& name);
+  at::Tensor converted(const at::Tensor& stored) const;
+
   Checkpoint checkpoint_;
   at::ScalarType dtype_;
   at::Device device_;
