@@ -60,8 +60,17 @@ ClipEncoder::ClipEncoder(const weights::Scope& scope, const ClipEncoderConfig& c
 }
 
 at::Tensor ClipEncoder::operator()(const at::Tensor& x, const ops::AttentionMask& mask) const {
+  return run(x, mask, layers_.size());
+}
+
+at::Tensor ClipEncoder::penultimate(const at::Tensor& x, const ops::AttentionMask& mask) const {
+  return run(x, mask, layers_.size() - 1);
+}
+
+at::Tensor ClipEncoder::run(const at::Tensor& x, const ops::AttentionMask& mask,
+                            size_t count) const {
   at::Tensor h = x;
-  for (size_t i = 0; i < layers_.size(); ++i) {
+  for (size_t i = 0; i < count; ++i) {
     const Layer& layer = layers_[i];
     h = h + layer.attention(layer.norm1(h), mask);
     h = h + layer.down(ops::activate(layer.up(layer.norm2(h)), activation_));

@@ -6,6 +6,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -39,6 +40,8 @@ class ClipEncoder {
   ClipEncoder(const weights::Scope& scope, const ClipEncoderConfig& config);
   at::Tensor operator()(const at::Tensor& x,
                         const ops::AttentionMask& mask = {}) const;  // [b, n, c]
+  // What the last layer is given: transformers' hidden_states[-2].
+  at::Tensor penultimate(const at::Tensor& x, const ops::AttentionMask& mask = {}) const;
 
  private:
   struct Layer {
@@ -47,6 +50,9 @@ class ClipEncoder {
     LayerNorm norm2;
     Linear up, down;
   };
+  // Through the first `count` layers.
+  at::Tensor run(const at::Tensor& x, const ops::AttentionMask& mask, size_t count) const;
+
   std::string path_;
   ops::Activation activation_;
   std::vector<Layer> layers_;

@@ -132,6 +132,7 @@ template float JsonObject::require(const std::string&) const;
 template double JsonObject::require(const std::string&) const;
 template std::string JsonObject::require(const std::string&) const;
 template JsonObject JsonObject::require(const std::string&) const;
+template std::vector<bool> JsonObject::require(const std::string&) const;
 template std::vector<std::int64_t> JsonObject::require(const std::string&) const;
 template std::vector<double> JsonObject::require(const std::string&) const;
 template std::vector<std::string> JsonObject::require(const std::string&) const;

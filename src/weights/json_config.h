@@ -23,9 +23,9 @@ class JsonObject {
   static base::Result<JsonObject> of(std::shared_ptr<const nlohmann::json> json,
                                      const std::string& source);
 
-  // T: bool, int, int64_t, float, double, std::string, JsonObject, or a vector of int64_t, double,
-  // std::string or JsonObject. Integers must be written as integers and fit; floating-point types
-  // take integers as well. Throw base::Error (kDataLoss).
+  // T: bool, int, int64_t, float, double, std::string, JsonObject, or a vector of bool, int64_t,
+  // double, std::string or JsonObject. Integers must be written as integers and fit; floating-point
+  // types take integers as well. Throw base::Error (kDataLoss).
   template <typename T>
   T get(const std::string& key, T fallback) const {
     return has(key) ? require<T>(key) : fallback;

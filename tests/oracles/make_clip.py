@@ -11,10 +11,11 @@ from transformers import (
     CLIPTextModel,
     CLIPTextModelWithProjection,
     CLIPVisionConfig,
+    CLIPVisionModel,
     CLIPVisionModelWithProjection,
 )
 
-from model_fixtures import main, numbers, randomise, reference, save
+from model_fixtures import generate_weights, main, numbers, randomise, reference, save, save_generated
 
 BEGIN, END, PAD = 61, 62, 63
 
@@ -64,6 +65,24 @@ def make_vision(folder):
     save(folder, model, {k: v.contiguous() for k, v in case.items()})
 
 
+def make_vision_plain(folder):
+    """What Wan's image-to-video networks attend to."""
+    config = CLIPVisionConfig(
+        hidden_size=24, intermediate_size=32, num_hidden_layers=3, num_attention_heads=2, image_size=12, patch_size=4,
+        hidden_act="gelu", architectures=["CLIPVisionModel"],
+    )
+    model = generate_weights(CLIPVisionModel(config))
+    images = numbers(5, 2, 3, 12, 12)
+
+    def run(model, images):
+        out = model(images, output_hidden_states=True)
+        return {"pooled": out.pooler_output, "penultimate": out.hidden_states[-2]}
+
+    case = reference(model, run, {"images": images})
+    case["images"] = images.permute(0, 2, 3, 1).bfloat16()
+    save_generated(folder, model, case)
+
+
 def make(folder):
     # Stable Diffusion 1.x: the wrong eos id of old configurations (the end token is then the highest
     # id, so its prompts are padded with it), and the names that transformers wrote before version 5.
@@ -80,6 +99,7 @@ def make(folder):
         num_attention_heads=1, eos_token_id=END,
     )
     make_vision(folder / "vision")
+    make_vision_plain(folder / "vision_plain")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
-// CLIP's image encoder with its projection (transformers, models/clip/modeling_clip.py:
-// CLIPVisionModelWithProjection), whose checkpoints load as they are. Immutable after construction;
-// any thread may call it. Differentiable.
+// CLIP's image encoder (transformers, models/clip/modeling_clip.py: CLIPVisionModel and
+// CLIPVisionModelWithProjection). Checkpoints of both load as they are, with the prefix
+// `vision_model.` or without. Immutable after construction; any thread may call it. Differentiable.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 
 #include "nn/clip_encoder.h"
 #include "nn/linear.h"
@@ -24,7 +25,7 @@ struct ClipVisionConfig {
   int64_t num_channels = 3;
   int64_t image_size = 224;
   int64_t patch_size = 32;
-  int64_t projection_dim = 512;
+  int64_t projection_dim = 512;  // 0: the model has no projection (CLIPVisionModel)
 
   int64_t positions() const {  // patches and the class token
     return 1 + (image_size / patch_size) * (image_size / patch_size);
@@ -39,12 +40,19 @@ class ClipVision {
   ClipVision(const weights::Scope& scope, const ClipVisionConfig& config);
 
   // images [b, image_size, image_size, num_channels], prepared as in preprocess.h
-  // -> image_embeds [b, projection_dim] in the parameters' dtype.
+  // -> [b, projection_dim] in the parameters' dtype: the class token, projected if the model has a
+  // projection ([b, hidden_size] otherwise).
   at::Tensor operator()(const at::Tensor& images) const;
+
+  // The same images -> [b, positions(), hidden_size]: all tokens before the last layer
+  // (hidden_states[-2]), which image-to-video networks attend to.
+  at::Tensor penultimate(const at::Tensor& images) const;
 
   const ClipVisionConfig& config() const { return config_; }
 
  private:
+  at::Tensor embed(const at::Tensor& images) const;  // -> [b, positions, c]
+
   ClipVisionConfig config_;
   at::Tensor class_embedding_;     // [c]
   at::Tensor patch_embedding_;     // [c, channels, patch, patch]
@@ -52,7 +60,7 @@ class ClipVision {
   nn::LayerNorm pre_norm_;
   nn::ClipEncoder encoder_;
   nn::LayerNorm post_norm_;
-  nn::Linear projection_;
+  std::optional<nn::Linear> projection_;
 };
 
 }  // namespace zoetrope::models

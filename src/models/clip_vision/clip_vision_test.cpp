@@ -24,6 +24,18 @@ TEST_P(ClipVisionParity, EqualsTransformers) {
   fixture.expect_near(embeds, "image_embeds");
 }
 
+TEST_P(ClipVisionParity, WithoutProjectionEqualsTransformers) {
+  const Fixture fixture("clip/vision_plain");
+  auto source = fixture.generated(GetParam());
+  const ClipVision model(weights::Scope(source), ClipVisionConfig::from_json(fixture.config()));
+  EXPECT_TRUE(source.expect_all_used().ok()) << source.expect_all_used().message();
+
+  const c10::InferenceMode inference;
+  const at::Tensor images = fixture["images"].to(at::kFloat);
+  fixture.expect_near(model(images), "pooled");
+  fixture.expect_near(model.penultimate(images), "penultimate");
+}
+
 INSTANTIATE_TEST_SUITE_P(All, ClipVisionParity, kDtypes);
 
 ClipVisionConfig small() {

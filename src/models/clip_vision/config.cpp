@@ -1,3 +1,6 @@
+#include <string>
+#include <vector>
+
 #include "base/status.h"
 #include "models/clip_vision/clip_vision.h"
 
@@ -16,6 +19,11 @@ ClipVisionConfig ClipVisionConfig::from_json(const weights::JsonObject& json) {
                       json.source() +
                           ": num_channels, projection_dim and patch_size must be positive and "
                           "image_size no smaller than patch_size");
+  }
+  // Every CLIPVisionConfig has projection_dim; which class was saved tells whether it is used.
+  if (json.get<std::vector<std::string>>("architectures", {}) ==
+      std::vector<std::string>{"CLIPVisionModel"}) {
+    c.projection_dim = 0;
   }
   return c;
 }
