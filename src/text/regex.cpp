@@ -9,7 +9,7 @@ namespace zoetrope::text {
 
 namespace {
 
-constexpr int32_t kMostSteps = 10'000;         // ICU's units of several thousand steps each
+constexpr int32_t kMostSteps = 1000;           // ICU's units of several thousand steps each
 constexpr int32_t kMostStackBytes = 16 << 20;  // enough for a prompt that is one long match
 
 }  // namespace

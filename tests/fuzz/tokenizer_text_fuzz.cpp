@@ -2,8 +2,8 @@
 #include <algorithm>
 
 #include "fuzz_check.h"
-#include "text/clip_text.h"
 #include "text/clip_tokenizer.h"
+#include "text/unicode.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace zoetrope;

@@ -4,7 +4,8 @@
 Without arguments, writes them. With --check, makes them again in a temporary folder and fails if
 the committed ones differ; then, where a release build is at hand, compares on what is too large to
 commit: SentencePiece's whole nmt_nfkc charsmap, and Llama 3's vocabulary out of the llama-models
-package. Needs transformers, tokenizers and sentencepiece.
+package. Writes src/text/html_entities.cpp as well. Needs transformers, diffusers (with ftfy) and
+sentencepiece.
 
 The ids wanted are those of transformers for a folder with spiece.model alone, and of the
 `tokenizers` package for a tokenizer.json. Of 10,000 random strings, made by one formula here and in
@@ -12,14 +13,16 @@ the C++ test, only a hash of the ids of every hundred is kept.
 """
 
 import base64
+import html.entities
 import importlib.util
 import io
 import json
 import os
 import pathlib
-import random
 import subprocess
+import sys
 import tempfile
+import textwrap
 import unicodedata
 
 import fixture_folder
@@ -30,8 +33,10 @@ from sentencepiece import sentencepiece_model_pb2
 from tokenizers import models, pre_tokenizers, processors, trainers
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+from diffusers.pipelines.wan.pipeline_wan import prompt_clean  # noqa: E402
 from transformers import AutoTokenizer  # noqa: E402
 
+ENTITIES = fixture_folder.ROOT / "src" / "text" / "html_entities.cpp"
 TEXT_TEST = fixture_folder.ROOT / "build" / "release" / "src" / "text" / "text_test"
 META = "\u2581"
 RANDOM_TEXTS, BLOCK = 10_000, 100
@@ -61,6 +66,16 @@ WORDS = [
     "a rocket", " taking", " off", "Rocket", "  ", "   ", "\n", " \n", "\r\n", "\t", "'s", "'LL", "'ve", "don't", "12345", "3.14", "...", "!?",
     "e\u0301", "a\u0323\u0302", "\u200d", "\ufe0f", "🚀", "👩\u200d🚀", "👍🏽", "\u1112\u1161\u11ab", "ﬁ", "①", "Ｗｉｄｅ", "日本", "한국어", "שלום", "नमस्ते", META,
     "<extra_id_7>", "<extra_id_19>", "</s>", "<pad>", "<unk>", "<sep>", "<|begin_of_text|>", "<|eot_id|>", "<|strip|>", "<|Keep|>", " Xylophone", "<0x0A>",
+]  # fmt: skip
+
+# For the cleaning of prompts; none is mojibake.
+PROMPTS = [
+    "", " ", "  a \t b\n\nc  ", "a\u00a0b\u3000c\x1cd\u2028e", "fish &amp; chips", "fish &amp;amp; chips", "fish &amp;amp;amp;amp; chips", "&lt;b&gt; &quot;x&quot; &#39;y&#39;",
+    "&#x27;z&#X27;", "&copy 2020 &copy; &notit; &notin; &notanentity; &", "AT&T", "a & b &; &# &#; &#x; &#xg;", "&#65&#66;&#0;&#13;x", "&#128;&#129;&#150;&#159;",
+    "&#xD800;&#x110000;&#99999999999999999999;&#xFFFE;&#xFDD0;&#1;&#11;", "&nvlt;&NotEqualTilde;&fjlig;", "&ldquo;hi&rdquo; &lsquo;x&rsquo;", "<i> &ldquo;hi&rdquo;", "<i>\n&ldquo;hi&rdquo;",
+    "\u201chello\u201d \u2018it\u2019s\u02bc \u201fx\u201b", "\ufb01sh o\ufb03ce \ufb05 \ufb06 \u0132 \u01c4", "\uff37\uff49\uff44\uff45 \uff01 \uff76\uff9e \uffe0", "cafe\u0301 a\u0323\u0307",
+    "a\x01b\x7fc\ufeffd\ufff9e\u206af", "a\r\nb\rc", "\u0645\u0631\u062d\u0628\u0627 &eacute;&Eacute;", "\U0001f680\u200d\U0001f468 &#128640;", "&NewLine;a&Tab;b", "&" + "a" * 40 + ";",
+    "&amp", "&ampx;", "&lt", "&ltx", "&AMP;lt;", "x&#x2028;y", "&CounterClockwiseContourIntegral;",
 ]  # fmt: skip
 
 
@@ -255,7 +270,24 @@ def write_texts(path):
     write_json(path, {"texts": texts, "ranges": RANGES, "words": WORDS, "block": BLOCK})
 
 
+def entities_source():
+    """src/text/html_entities.cpp: Python's table, which is that of HTML 5."""
+    table = html.entities.html5
+    entries = []
+    for name in sorted(name[:-1] for name in table if name.endswith(";")):
+        points = "+".join(f"{ord(c):X}" for c in table[name + ";"])
+        entries.append(f"{name}{'?' if name in table else ''}={points}")
+    lines = textwrap.wrap(" ".join(entries), 93, break_long_words=False, break_on_hyphens=False)
+    literals = "\n".join(f'    "{line} "' for line in lines[:-1]) + f'\n    "{lines[-1]}"'
+    return (
+        "// Written by tests/oracles/make_text.py.\n"
+        '#include "text/html_entities.h"\n\nnamespace zoetrope::text {\n\n// clang-format off\n'
+        f"const std::string_view kHtmlEntities =\n{literals};\n// clang-format on\n\n}}  // namespace zoetrope::text\n"
+    )
+
+
 def make(folder):
+    write_json(folder / "prompts.json", [[prompt, prompt_clean(prompt)] for prompt in PROMPTS])
     write_texts(folder / "texts.json")
     spiece = train_with_rules(520, False, user_defined_symbols=["<sep>"])
     write_t5(folder / "t5_spiece", spiece, 20)
@@ -305,7 +337,9 @@ def write_llama_from(path, folder):
     write_llama(folder, llama_json(vocab, [list(merge) for merge in merges], names))
 
 
-def check_large_ones():
+def check_more():
+    if ENTITIES.read_text(encoding="utf-8") != entities_source():
+        sys.exit(f"{ENTITIES.name} differs from Python's table")
     if not TEXT_TEST.exists():
         print("large vocabularies: skipped (need a release build)")
         return
@@ -319,4 +353,6 @@ def check_large_ones():
 
 
 if __name__ == "__main__":
-    fixture_folder.main(__doc__, "text", make, check_large_ones)
+    if len(sys.argv) == 1:
+        ENTITIES.write_text(entities_source(), encoding="utf-8")
+    fixture_folder.main(__doc__, "text", make, check_more)
