@@ -11,15 +11,12 @@
 
 #include "engine/api/inspect.h"
 #include "engine/boundary.h"
-#include "engine/memory_plan.h"
-#include "engine/model_defaults.h"
 #include "pipeline/block_caching.h"
 #include "pipeline/picture.h"
 #include "pipeline/roles.h"
 #include "pipeline/step_runner.h"
 #include "support/random_model.h"
 #include "support/temporary_folder.h"
-#include "tensor/memory.h"
 
 namespace zoetrope::engine {
 namespace {
@@ -259,42 +256,6 @@ TEST_F(EngineTest, InspectFindsUnusedAndMissingWeights) {
   const ModelReport broken = inspect_model(folder_.path()).value_or_throw();
   EXPECT_NE(broken.components[1].problem, "");
   EXPECT_FALSE(broken.defaults.has_value());
-}
-
-// The plan may not promise less than a run takes, nor more than twice that.
-TEST(MemoryPlanTest, PredictedActivationsBoundTheMeasuredOnes) {
-  const c10::NoGradGuard no_gradients;
-  for (const auto size : {test_support::ModelSize::kTiny, test_support::ModelSize::kBundled}) {
-    const test_support::TemporaryFolder folder;
-    test_support::write_random_model(folder.path(), size);
-    const auto index = pipeline::read_model_index(folder.path());
-    const auto components = pipeline::load_components(index, at::kFloat, at::kCPU);
-    const ModelDefaults defaults = model_defaults(index, components);
-    const RunShape shape = run_shape(components, defaults, defaults.num_frames);
-
-    const int64_t side = defaults.width / components.vae.config().downscale();
-    const at::Tensor sample = at::randn({shape.branches, shape.frames, side, side, 4});
-    const auto conditioning = components.teacher.unet.condition(
-        {at::randn({shape.branches, 12, components.teacher.unet.config().cross_attention_dim}),
-         sample,
-         {},
-         at::full({shape.branches}, 70.0),
-         {}});
-    const at::Tensor timestep = at::full({shape.branches}, 500.0);
-    const tensor::AllocationPeak peak;
-    (void)components.teacher.unet.forward(sample, timestep, conditioning);
-    (void)components.vae.decode(at::randn({shape.decode_chunk, side, side, 4}));
-    EXPECT_GE(predicted_activation_bytes(shape), peak.peak_bytes());
-    EXPECT_LE(predicted_activation_bytes(shape), 2 * peak.peak_bytes());
-  }
-}
-
-TEST(MemoryPlanTest, KeptBlocksCount) {
-  RunShape shape;
-  shape.width = shape.height = 512;
-  const int64_t without = predicted_activation_bytes(shape);
-  shape.keeps_blocks = true;
-  EXPECT_GT(predicted_activation_bytes(shape), without);
 }
 
 TEST(BoundaryTest, EveryExceptionBecomesAStatus) {

@@ -85,9 +85,50 @@ bool is_blank(const std::string& text) {
   return text.find_first_not_of(" \t\r\n") == std::string::npos;
 }
 
+struct Size {
+  int width = 0;
+  int height = 0;
+};
+
+// "1024x768"; nothing if it is no such text.
+std::optional<Size> parse_sides(const std::string& text) {
+  Size size;
+  const char* const end = text.data() + text.size();
+  const auto first = std::from_chars(text.data(), end, size.width);
+  if (first.ec != std::errc() || first.ptr == end || *first.ptr != 'x') return std::nullopt;
+  const auto second = std::from_chars(first.ptr + 1, end, size.height);
+  if (second.ec != std::errc() || second.ptr != end) return std::nullopt;
+  if (size.width < 1 || size.height < 1) return std::nullopt;
+  return size;
+}
+
+std::string size_form(const RequestRules& rules) {
+  return fmt::format("must be WIDTHxHEIGHT, such as {}x{}, or auto", rules.defaults.width,
+                     rules.defaults.height);
+}
+
+// Of a model that makes many sizes.
+void read_model_size(FormReader& reader, const RequestRules& rules, const std::string& text,
+                     engine::Request& request) {
+  if (text == "auto") return;
+  const auto size = parse_sides(text);
+  const int multiple = rules.defaults.size_multiple;
+  if (!size) {
+    reader.fail("size", size_form(rules));
+  } else if (size->width % multiple != 0 || size->height % multiple != 0) {
+    reader.fail("size", fmt::format("width and height must be multiples of {}", multiple));
+  } else if (std::max(size->width, size->height) > rules.max_side) {
+    reader.fail("size", fmt::format("the longer side may be at most {}", rules.max_side));
+  } else {
+    request.width = size->width;
+    request.height = size->height;
+  }
+}
+
 void read_size(FormReader& reader, const RequestRules& rules, engine::Request& request) {
   const auto text = reader.text("size", 32);
   if (!text) return;
+  if (rules.defaults.size_multiple > 0) return read_model_size(reader, rules, *text, request);
   const auto size = parse_size(*text, rules);
   if (size.ok()) {
     request.size = *size;
@@ -191,18 +232,9 @@ Result<GenerationRequest> finished(const FormReader& reader, const RequestRules&
 Result<std::optional<int>> parse_size(const std::string& size, const RequestRules& rules) {
   if (size == "auto") return std::optional<int>();
   const int model_width = rules.defaults.width, model_height = rules.defaults.height;
-  int width = 0, height = 0;
-  const char* const end = size.data() + size.size();
-  const auto first = std::from_chars(size.data(), end, width);
-  const bool crossed = first.ec == std::errc() && first.ptr != end && *first.ptr == 'x';
-  if (crossed) {
-    const auto second = std::from_chars(first.ptr + 1, end, height);
-    if (second.ec != std::errc() || second.ptr != end) height = 0;
-  }
-  if (width < 1 || height < 1) {
-    return base::invalid_argument(fmt::format("size: must be WIDTHxHEIGHT, such as {}x{}, or auto",
-                                              model_width, model_height));
-  }
+  const auto sides = parse_sides(size);
+  if (!sides) return base::invalid_argument("size: " + size_form(rules));
+  const auto [width, height] = *sides;
   // The shape is the model's, to the pixel or two that rounding takes.
   const auto other = static_cast<double>(width) * model_height / model_width;
   if (std::abs(other - height) > 2 || (model_width == model_height && width != height)) {

@@ -125,7 +125,7 @@ Start start_of(const diffusion::SchedulerState& schedule, const at::Tensor& nois
                const at::Tensor& picture, double strength) {
   if (!picture.defined()) return {noise, 0};
   const int steps = schedule.steps();
-  const int step = steps - std::min(steps, static_cast<int>(steps * strength));
+  const int step = static_cast<int>(steps - std::min<double>(steps, steps * strength));
   if (step == steps) return {picture, step};
   const diffusion::NoiseLevel& level = schedule.at(step).from;
   return {picture * level.alpha + noise * level.sigma, step};

@@ -41,7 +41,10 @@ def tokenizer(kind):
         return transformers.PreTrainedTokenizerFast(
             tokenizer_file=str(folder / "tokenizer.json"), eos_token="</s>", pad_token="<pad>", unk_token="<unk>")
     cls = {"clip": transformers.CLIPTokenizer, "t5": transformers.T5Tokenizer}
-    return cls.get(kind, transformers.PreTrainedTokenizerFast).from_pretrained(folder)
+    made = cls.get(kind, transformers.PreTrainedTokenizerFast).from_pretrained(folder)
+    if kind == "t5":
+        made.model_max_length = 512  # as T5's own, not as the fixture's
+    return made
 
 
 def clip(projection, positions, width=16):
