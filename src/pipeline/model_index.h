@@ -41,7 +41,7 @@ ModelIndex read_model_index(const std::filesystem::path& folder);
 // A component that has weights, and what makes a network of them.
 struct ComponentLoader {
   std::string name;
-  std::function<void(weights::ParameterSource&)> build;
+  std::function<void(weights::CheckpointSource&)> build;
 };
 std::vector<ComponentLoader> component_loaders(const ModelIndex& index);
 

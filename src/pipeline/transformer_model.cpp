@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "diffusion/scheduler_config.h"
+#include "weights/original_names.h"
 
 namespace zoetrope::pipeline {
 namespace {
@@ -22,6 +23,17 @@ constexpr int kMostSide = 4096;
 models::ClipVision make_image_encoder(const ModelIndex& index, weights::ParameterSource& source) {
   return models::ClipVision(Scope(source),
                             models::ClipVisionConfig::from_json(index.config("image_encoder")));
+}
+
+// Published by diffusers, or by the authors in one file with names of their own.
+std::unique_ptr<models::Denoiser> make_network(const ModelIndex& index,
+                                               const std::string& component,
+                                               weights::CheckpointSource& source) {
+  const JsonObject config = index.config(component);
+  const weights::OriginalFormat* format = weights::original_format(source.checkpoint());
+  if (format == nullptr) return models::make_denoiser(config, Scope(source));
+  weights::OriginalSource translated(source, *format);
+  return models::make_denoiser(config, Scope(translated));
 }
 
 std::vector<std::string> expert_names(const ModelIndex& index) {
@@ -175,7 +187,7 @@ TransformerComponents load_transformer_components(const ModelIndex& index, at::S
   parts.autoencoder = load_autoencoder(index, dtype, device);
   for (const std::string& name : expert_names(index)) {
     weights::CheckpointSource source = index.source(name, dtype, device);
-    parts.experts.push_back({models::make_denoiser(index.config(name), Scope(source)), 0});
+    parts.experts.push_back({make_network(index, name, source), 0});
   }
   if (parts.experts.size() > 1) parts.experts.front().least_timestep = boundary_timestep(index);
   parts.guidance_embeds = transformer.get<bool>("guidance_embeds", false);
@@ -203,20 +215,20 @@ std::unique_ptr<Model> load_transformer_model(const ModelIndex& index, at::Scala
 std::vector<ComponentLoader> transformer_component_loaders(const ModelIndex& index) {
   std::vector<ComponentLoader> loaders;
   for (const TextEncoderSpec& spec : index.transformer->text_encoders) {
-    loaders.push_back({spec.component, [&index, spec](weights::ParameterSource& source) {
+    loaders.push_back({spec.component, [&index, spec](weights::CheckpointSource& source) {
                          build_text_encoder(index, spec, source);
                        }});
   }
   for (const std::string& name : expert_names(index)) {
-    loaders.push_back({name, [&index, name](weights::ParameterSource& source) {
-                         (void)models::make_denoiser(index.config(name), Scope(source));
+    loaders.push_back({name, [&index, name](weights::CheckpointSource& source) {
+                         (void)make_network(index, name, source);
                        }});
   }
-  loaders.push_back({"vae", [&index](weights::ParameterSource& source) {
+  loaders.push_back({"vae", [&index](weights::CheckpointSource& source) {
                        build_autoencoder(index, source);
                      }});
   if (index.has("image_encoder")) {
-    loaders.push_back({"image_encoder", [&index](weights::ParameterSource& source) {
+    loaders.push_back({"image_encoder", [&index](weights::CheckpointSource& source) {
                          (void)make_image_encoder(index, source);
                        }});
   }

@@ -19,6 +19,19 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kNamesShown = 5;
 
+// Authors publish one file with a name of their own ("flux1-dev.safetensors"): it counts where it
+// is the only one.
+std::string only_safetensors(const fs::path& folder) {
+  std::string found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    if (entry.path().extension() != ".safetensors") continue;
+    if (!found.empty()) return {};
+    found = entry.path();
+  }
+  return found;
+}
+
 // The file that holds, or the index that lists, the weights in `folder`; empty if there is none.
 std::string find_weights(const fs::path& folder) {
   for (const char* variant : {"", ".fp16"}) {
@@ -30,7 +43,7 @@ std::string find_weights(const fs::path& folder) {
       }
     }
   }
-  return {};
+  return only_safetensors(folder);
 }
 
 // A shard lies beside its index: a name with a folder in it could lead anywhere.

@@ -24,7 +24,8 @@ namespace zoetrope::weights {
 // Immutable; copies share the mapped files.
 class Checkpoint {
  public:
-  // `path` is a component folder, or one .safetensors file. kNotFound when the folder holds no
+  // `path` is a component folder (diffusers' names, or one file of any name), or one .safetensors
+  // file. kNotFound when the folder holds no
   // weights, kDataLoss when a file or the index is corrupt or a shard is missing.
   static base::Result<Checkpoint> open(const std::string& path);
 

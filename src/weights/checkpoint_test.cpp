@@ -121,6 +121,13 @@ class CheckpointFolder : public testing::Test {
   TempFolder folder_;
 };
 
+TEST_F(CheckpointFolder, TakesTheOnlyFileWhateverItsName) {
+  save(folder_ / "flux1-dev.safetensors", {{"b", at::tensor({3.0f})}});
+  EXPECT_EQ(open().tensor("b").item<float>(), 3);
+  save(folder_ / "ae.safetensors", {{"b", at::tensor({4.0f})}});
+  EXPECT_THAT(refusal(StatusCode::kNotFound), HasSubstr("no weights"));
+}
+
 TEST_F(CheckpointFolder, PrefersFullPrecisionAndDiffusersName) {
   EXPECT_THAT(refusal(StatusCode::kNotFound), HasSubstr(folder_.path() + ": no weights"));
   const auto bias = [](float value) { return ParameterMap{{"b", at::tensor({value})}}; };
