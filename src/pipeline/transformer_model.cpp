@@ -176,6 +176,10 @@ ModelTraits traits_of(const ModelIndex& index, const TransformerComponents& part
 
 TransformerComponents load_transformer_components(const ModelIndex& index, at::ScalarType dtype,
                                                   at::Device device) {
+  if (index.json.get<bool>("expand_timesteps", false)) {
+    throw base::Error(base::StatusCode::kUnimplemented,
+                      index.json.source() + ": expand_timesteps (Wan2.2 5B) is not supported");
+  }
   const JsonObject transformer = index.config("transformer");
   TransformerComponents parts;
   parts.recipe = index.transformer;
