@@ -3,24 +3,23 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstdint>
 #include <string>
+#include <string_view>
+#include <vector>
 
-#include "base/status.h"
 #include "weights/parameters.h"
 
 namespace zoetrope::models {
 
-// Undefined where there is none.
-inline at::Tensor optional_input(const weights::ParameterMap& inputs, const std::string& name) {
-  const auto found = inputs.find(name);
-  return found == inputs.end() ? at::Tensor() : found->second;
-}
+inline constexpr int64_t kAnySize = -1;  // but 0
 
-// Throws base::Error(kInvalidArgument) naming the input.
-inline at::Tensor required_input(const weights::ParameterMap& inputs, const std::string& name) {
-  at::Tensor input = optional_input(inputs, name);
-  if (!input.defined()) throw base::Error(base::invalid_argument(name + ": the network needs it"));
-  return input;
-}
+// The input `name`, whose sizes are `shape` where that is not kAnySize. Throws
+// base::Error(kInvalidArgument) naming family, input and shapes.
+at::Tensor take_input(const weights::ParameterMap& inputs, std::string_view family,
+                      const std::string& name, const std::vector<int64_t>& shape);
+
+// Undefined where there is none.
+at::Tensor optional_input(const weights::ParameterMap& inputs, const std::string& name);
 
 }  // namespace zoetrope::models

@@ -30,10 +30,13 @@ DenoiserConditioning AnimateUnet::Conditioning::flatten() const {
 
 DenoiserConditioning AnimateUnet::condition(const weights::ParameterMap& inputs,
                                             const LatentShape&) const {
-  return condition(Inputs{.text = required_input(inputs, "text"),
-                          .image_latents = required_input(inputs, "image_latents"),
+  return condition(Inputs{.text = take_input(inputs, "animate_unet", "text",
+                                             {kAnySize, kAnySize, config_.cross_attention_dim}),
+                          .image_latents = take_input(
+                              inputs, "animate_unet", "image_latents",
+                              {kAnySize, kAnySize, kAnySize, kAnySize, config_.in_channels}),
                           .image_embeddings = optional_input(inputs, "image_embeddings"),
-                          .fps = required_input(inputs, "fps"),
+                          .fps = take_input(inputs, "animate_unet", "fps", {kAnySize}),
                           .guidance = optional_input(inputs, "guidance")})
       .flatten();
 }

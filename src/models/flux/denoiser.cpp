@@ -6,14 +6,13 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "base/status.h"
+#include "models/denoiser_inputs.h"
 #include "models/flux/network.h"
 
 namespace zoetrope::models {
@@ -48,12 +47,13 @@ class FluxDenoiser final : public Denoiser {
                                  const LatentShape& latents) const override {
     require_shape(latents);
     const FluxConfig& c = network_.config();
-    const at::Tensor text = input(inputs, "text", {-1, -1, c.joint_attention_dim});
+    const at::Tensor text =
+        take_input(inputs, "flux", "text", {kAnySize, kAnySize, c.joint_attention_dim});
     const int64_t b = text.size(0);
     const Flux::Inputs in{
         .text = text,
-        .pooled_text = input(inputs, "pooled_text", {b, c.pooled_projection_dim}),
-        .guidance = c.guidance_embeds ? input(inputs, "guidance", {b}) : at::Tensor()};
+        .pooled_text = take_input(inputs, "flux", "pooled_text", {b, c.pooled_projection_dim}),
+        .guidance = c.guidance_embeds ? take_input(inputs, "flux", "guidance", {b}) : at::Tensor()};
     const auto out = network_.condition(in, latents.height / kPatch, latents.width / kPatch);
     return {.rows = {out.text, out.embedding}, .shared = {out.rope.cosine, out.rope.sine}};
   }
@@ -82,24 +82,6 @@ class FluxDenoiser final : public Denoiser {
       refuse(fmt::format("latents of {} x {}: height and width must be positive multiples of {}",
                          s.height, s.width, kPatch));
     }
-  }
-
-  // -1: any size but 0.
-  static at::Tensor input(const weights::ParameterMap& inputs, const std::string& name,
-                          const std::vector<int64_t>& shape) {
-    const auto found = inputs.find(name);
-    if (found == inputs.end()) refuse(fmt::format("the input '{}' is missing", name));
-    const at::Tensor& value = found->second;
-    bool fits = value.dim() == static_cast<int64_t>(shape.size());
-    for (size_t i = 0; fits && i < shape.size(); ++i) {
-      const int64_t size = value.size(static_cast<int64_t>(i));
-      fits = shape[i] < 0 ? size > 0 : size == shape[i];
-    }
-    if (!fits) {
-      refuse(fmt::format("the input '{}' has shape [{}] where [{}] is needed (-1: any)", name,
-                         fmt::join(value.sizes(), ", "), fmt::join(shape, ", ")));
-    }
-    return value;
   }
 
   Flux network_;

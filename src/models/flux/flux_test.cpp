@@ -151,10 +151,10 @@ TEST(Flux, RefusalsNameTheInput) {
     EXPECT_EQ(with(name, {}), "flux: the input '" + std::string(name) + "' is missing");
   }
   EXPECT_EQ(with("text", at::zeros({2, 7, 19})),
-            "flux: the input 'text' has shape [2, 7, 19] where [-1, -1, 20] is needed (-1: any)");
-  EXPECT_THAT(with("text", at::zeros({2, 0, 20})), testing::HasSubstr("'text' has shape"));
+            "flux: the input 'text' has the shape [2, 7, 19], not [-1, -1, 20] (-1: any)");
+  EXPECT_THAT(with("text", at::zeros({2, 0, 20})), testing::HasSubstr("'text' has the shape"));
   EXPECT_THAT(with("pooled_text", at::zeros({3, 12})), testing::HasSubstr("'pooled_text' has"));
-  EXPECT_THAT(with("guidance", at::zeros({2, 1})), testing::HasSubstr("'guidance' has shape"));
+  EXPECT_THAT(with("guidance", at::zeros({2, 1})), testing::HasSubstr("'guidance' has the shape"));
 }
 
 TEST(FluxConfig, RefusalsNameTheField) {

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 
 #include "base/status.h"
+#include "models/denoiser_inputs.h"
 #include "models/hidream/network.h"
 
 namespace zoetrope::models {
@@ -16,13 +17,11 @@ class HiDreamDenoiser final : public Denoiser {
 
   DenoiserConditioning condition(const weights::ParameterMap& inputs,
                                  const LatentShape& latents) const override {
-    const auto input = [&](const char* name) {
-      const auto found = inputs.find(name);
-      return found == inputs.end() ? at::Tensor() : found->second;
-    };
     base::require(latents.frames == 1, "hidream: makes pictures, of one frame");
-    const auto c = network_.condition({input("text"), input("llama"), input("pooled_text")},
-                                      latents.height, latents.width);
+    const auto c =
+        network_.condition({optional_input(inputs, "text"), optional_input(inputs, "llama"),
+                            optional_input(inputs, "pooled_text")},
+                           latents.height, latents.width);
     return {.rows = {c.text, c.llama, c.pooled}, .shared = {c.positions.cosine, c.positions.sine}};
   }
 

@@ -9,38 +9,15 @@
 
 #include <ATen/ATen.h>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <string>
 
 #include "base/status.h"
+#include "models/denoiser_inputs.h"
 #include "models/wan/network.h"
 
 namespace zoetrope::models {
 namespace {
-
-constexpr int64_t kAny = -1;
-
-// The input `name`, whose sizes are `wanted` where that is not kAny.
-const at::Tensor& take_input(const weights::ParameterMap& inputs, const std::string& name,
-                             const std::vector<int64_t>& wanted) {
-  const auto found = inputs.find(name);
-  if (found == inputs.end() || !found->second.defined()) {
-    throw base::Error(base::StatusCode::kInvalidArgument,
-                      fmt::format("wan: the input '{}' is missing", name));
-  }
-  const auto sizes = found->second.sizes();
-  bool fits = sizes.size() == wanted.size();
-  for (size_t i = 0; fits && i < wanted.size(); ++i) {
-    fits = wanted[i] == kAny || wanted[i] == sizes[i];
-  }
-  if (!fits) {
-    throw base::Error(base::StatusCode::kInvalidArgument,
-                      fmt::format("wan: the input '{}' has the shape [{}], not [{}] (-1: any)",
-                                  name, fmt::join(sizes, ", "), fmt::join(wanted, ", ")));
-  }
-  return found->second;
-}
 
 class WanDenoiser final : public Denoiser {
  public:
@@ -68,19 +45,19 @@ DenoiserConditioning WanDenoiser::condition(const weights::ParameterMap& inputs,
                                   latents.channels, config.out_channels));
   }
   const auto [cosine, sine] = network_.positions(latents.frames, latents.height, latents.width);
-  const at::Tensor& text = take_input(inputs, "text", {kAny, kAny, config.text_dim});
+  const at::Tensor text = take_input(inputs, "wan", "text", {kAnySize, kAnySize, config.text_dim});
   const int64_t b = text.size(0);
   DenoiserConditioning conditioning{.rows = {}, .shared = {cosine, sine}};
   auto& rows = conditioning.rows;
   if (config.image_channels() > 0) {
     rows.push_back(
-        take_input(inputs, "image",
+        take_input(inputs, "wan", "image",
                    {b, latents.frames, latents.height, latents.width, config.image_channels()}));
   }
   at::Tensor embeddings;
   if (config.image_dim > 0) {
-    const int64_t count = config.pos_embed_seq_len > 0 ? config.pos_embed_seq_len : kAny;
-    embeddings = take_input(inputs, "image_embeddings", {b, count, config.image_dim});
+    const int64_t count = config.pos_embed_seq_len > 0 ? config.pos_embed_seq_len : kAnySize;
+    embeddings = take_input(inputs, "wan", "image_embeddings", {b, count, config.image_dim});
   }
   for (const WanContext& context : network_.condition(text, embeddings)) {
     rows.insert(rows.end(), {context.text.k, context.text.v});
