@@ -35,7 +35,8 @@ class GeneratedSource final : public weights::ParameterSource {
 
   base::Status expect_all_used(const std::set<std::string>& allowed = {}) const {
     for (const auto& [name, shape] : parameters_.items()) {
-      if (!taken_.contains(name) && !allowed.contains(name)) return base::data_loss(name + ": not used");
+      if (!taken_.contains(name) && !allowed.contains(name))
+        return base::data_loss(name + ": not used");
     }
     return {};
   }

@@ -186,6 +186,7 @@ TEST_F(CheckpointFolder, SourceConvertsAndRemembersWhatWasTaken) {
   EXPECT_TRUE(source.has("conv.bias"));
   EXPECT_FALSE(source.has("conv"));
   EXPECT_THAT(source.unused(), ElementsAre("conv.bias"));
+  EXPECT_TRUE(source.expect_all_used({"conv.bias"}).ok());
   EXPECT_THAT(source.expect_all_used().message(),
               HasSubstr(": 1 weights that the model does not use: 'conv.bias'"));
   source.take("conv.bias", {2}, kInit);

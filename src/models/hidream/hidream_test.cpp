@@ -91,8 +91,7 @@ TEST(HiDream, ARequestIsTheSameAloneAndAmongOthers) {
 TEST(HiDream, PaddingCounts) {
   auto source = fixture().generated(at::kFloat);
   const HiDream network = network_of(source);
-  nlohmann::json larger = nlohmann::json::parse(
-      std::ifstream(ZOETROPE_SOURCE_DIR "/tests/fixtures/models/hidream/tiny/config.json"));
+  nlohmann::json larger = tiny_config();
   larger["max_resolution"] = {16, 16};
   const HiDream more(HiDreamConfig::from_json(json_object(larger)), weights::Scope(source));
   const c10::InferenceMode inference;
@@ -211,8 +210,7 @@ TEST(HiDreamConfig, RefusalsNameTheField) {
                                 {{"attention_head_dim", 0}},
                                 {{"patch_size", 0}}};
   for (const auto& changes : bad) {
-    nlohmann::json json = nlohmann::json::parse(
-        std::ifstream(ZOETROPE_SOURCE_DIR "/tests/fixtures/models/hidream/tiny/config.json"));
+    nlohmann::json json = tiny_config();
     json.update(changes);
     try {
       HiDreamConfig::from_json(json_object(json));
