@@ -1,7 +1,5 @@
 #include "text/regex.h"
 
-#include <unicode/regex.h>
-
 #include "base/in_quotes.h"
 #include "text/unicode.h"
 
@@ -14,15 +12,11 @@ constexpr int32_t kMostStackBytes = 16 << 20;  // enough for a prompt that is on
 
 }  // namespace
 
-struct Regex::Compiled {
-  std::unique_ptr<icu::RegexPattern> pattern;
-};
-
-base::Result<Regex> Regex::compile(std::string_view pattern) {
+base::Result<Regex> Regex::compile(std::string_view pattern, uint32_t flags) {
   UErrorCode error = U_ZERO_ERROR;
   UParseError where;
-  auto compiled = std::make_shared<Compiled>();
-  compiled->pattern.reset(icu::RegexPattern::compile(from_utf8(pattern), 0, where, error));
+  std::shared_ptr<const icu::RegexPattern> compiled(
+      icu::RegexPattern::compile(from_utf8(pattern), flags, where, error));
   if (U_FAILURE(error)) {
     return base::data_loss(base::in_quotes(pattern) + " is no regular expression");
   }
@@ -30,20 +24,14 @@ base::Result<Regex> Regex::compile(std::string_view pattern) {
 }
 
 Regex Regex::literal(std::string_view text) {
-  UErrorCode error = U_ZERO_ERROR;
-  UParseError where;
-  auto compiled = std::make_shared<Compiled>();
-  compiled->pattern.reset(
-      icu::RegexPattern::compile(from_utf8(text), UREGEX_LITERAL, where, error));
-  if (U_FAILURE(error)) throw base::Error(base::internal_error("ICU: cannot compile a literal"));
-  return Regex(std::move(compiled));
+  return compile(text, UREGEX_LITERAL).value_or_throw();
 }
 
 template <typename OnText, typename OnMatch>
 void Regex::walk(std::string_view utf8, OnText on_text, OnMatch on_match) const {
   const icu::UnicodeString text = from_utf8(utf8);
   UErrorCode error = U_ZERO_ERROR;
-  const std::unique_ptr<icu::RegexMatcher> matcher(compiled_->pattern->matcher(text, error));
+  const std::unique_ptr<icu::RegexMatcher> matcher(pattern_->matcher(text, error));
   if (U_SUCCESS(error)) matcher->setTimeLimit(kMostSteps, error);
   if (U_SUCCESS(error)) matcher->setStackLimit(kMostStackBytes, error);
   int32_t done = 0;

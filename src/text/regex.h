@@ -5,6 +5,8 @@
 // deep a stack, ends with an error.
 #pragma once
 
+#include <unicode/regex.h>
+
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,7 +20,7 @@ namespace zoetrope::text {
 class Regex {
  public:
   // kDataLoss when it is no regular expression.
-  static base::Result<Regex> compile(std::string_view pattern);
+  static base::Result<Regex> compile(std::string_view pattern) { return compile(pattern, 0); }
   // One that stands for exactly this text.
   static Regex literal(std::string_view text);
 
@@ -30,12 +32,12 @@ class Regex {
   std::string replace(std::string_view utf8, std::string_view replacement) const;
 
  private:
-  struct Compiled;
-  explicit Regex(std::shared_ptr<const Compiled> compiled) : compiled_(std::move(compiled)) {}
+  static base::Result<Regex> compile(std::string_view pattern, uint32_t flags);
+  explicit Regex(std::shared_ptr<const icu::RegexPattern> pattern) : pattern_(std::move(pattern)) {}
   template <typename OnText, typename OnMatch>
   void walk(std::string_view utf8, OnText on_text, OnMatch on_match) const;
 
-  std::shared_ptr<const Compiled> compiled_;
+  std::shared_ptr<const icu::RegexPattern> pattern_;
 };
 
 }  // namespace zoetrope::text

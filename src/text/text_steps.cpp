@@ -174,6 +174,7 @@ std::vector<std::string> TextSteps::words(std::string text, bool at_start) const
     chunks = std::move(parts);
   }
   std::vector<std::string> words;
+  words.reserve(chunks.size());
   for (Chunk& chunk : chunks) words.push_back(std::move(chunk.text));
   return words;
 }
