@@ -81,12 +81,12 @@ Command add_animate(CLI::App& root) {
   add_sampling_flags(*command, *flags);
   add_model_flags(*command, flags->model);
   return {command, [flags] {
-            return make_files(
-                *flags, {.stem = std::filesystem::path(flags->picture).stem().string(),
-                         .formats = {"mp4", "gif", "webp"},
-                         .task = [](const engine::ModelDefaults&, const std::string&) {
-                           return engine::Task::kImageToVideo;
-                         }});
+            return make_files(*flags,
+                              {.stem = std::filesystem::path(flags->picture).stem().string(),
+                               .formats = {"mp4", "gif", "webp"},
+                               .task = [](const engine::ModelDefaults&, const std::string&) {
+                                 return engine::Task::kImageToVideo;
+                               }});
           }};
 }
 

@@ -55,8 +55,8 @@ bool is_picture(const engine::ModelDefaults& model, const std::string& extension
 }  // namespace
 
 Command add_generate(CLI::App& root) {
-  CLI::App* command =
-      root.add_subcommand("generate", "Make a picture or a clip from a text, with a model of yours");
+  CLI::App* command = root.add_subcommand(
+      "generate", "Make a picture or a clip from a text, with a model of yours");
   command->footer(kFooter);
   const auto flags = std::make_shared<MakeFlags>();
   command->add_option("-p,--prompt", flags->request.prompt, "What to show")
@@ -74,17 +74,17 @@ Command add_generate(CLI::App& root) {
   command->get_option("--model")->required();
   return {command, [flags] {
             const bool picture = !flags->picture.empty();
-            return make_files(*flags,
-                              {.stem = "out",
-                               .formats = {"png", "jpg", "jpeg", "webp", "mp4", "gif"},
-                               .task = [picture](const engine::ModelDefaults& model,
-                                                 const std::string& extension) {
-                                 using engine::Task;
-                                 if (is_picture(model, extension)) {
-                                   return picture ? Task::kImageToImage : Task::kTextToImage;
-                                 }
-                                 return picture ? Task::kImageToVideo : Task::kTextToVideo;
-                               }});
+            return make_files(*flags, {.stem = "out",
+                                       .formats = {"png", "jpg", "jpeg", "webp", "mp4", "gif"},
+                                       .task = [picture](const engine::ModelDefaults& model,
+                                                         const std::string& extension) {
+                                         using engine::Task;
+                                         if (is_picture(model, extension)) {
+                                           return picture ? Task::kImageToImage
+                                                          : Task::kTextToImage;
+                                         }
+                                         return picture ? Task::kImageToVideo : Task::kTextToVideo;
+                                       }});
           }};
 }
 

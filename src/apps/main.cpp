@@ -35,9 +35,9 @@ Examples:
 
 Exit status: 0 fine, 1 failed, 2 wrong usage, 130 interrupted.)";
 
-constexpr std::array kCommands = {add_animate, add_generate, add_serve, add_key, add_train,
-                                  add_distill, add_inspect,    add_bench,  add_eval,
-                                  add_doctor,  add_completion, add_version};
+constexpr std::array kCommands = {add_animate, add_generate, add_serve,      add_key,
+                                  add_train,   add_distill,  add_inspect,    add_bench,
+                                  add_eval,    add_doctor,   add_completion, add_version};
 
 int run(int argc, char** argv) {
   CLI::App root{kAbout, "zoetrope"};

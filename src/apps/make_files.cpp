@@ -1,7 +1,7 @@
 #include "apps/make_files.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <chrono>
 #include <filesystem>
@@ -75,8 +75,8 @@ base::Result<Prepared> prepare(const MakeFlags& flags, const MakeOptions& option
   if (run.seeds.size() > 1 && !(flags.latents.empty() && flags.dump.empty())) {
     return base::invalid_argument("--latents and --dump go with one seed");
   }
-  ZT_ASSIGN_OR_RETURN(run.output, plan_output(flags.out, flags.format, options.stem,
-                                               options.formats, run.seeds));
+  ZT_ASSIGN_OR_RETURN(
+      run.output, plan_output(flags.out, flags.format, options.stem, options.formats, run.seeds));
   run.request = flags.request;
   run.request.latents_file = flags.latents;
   run.request.dump_folder = flags.dump;
@@ -139,8 +139,9 @@ base::Result<std::vector<uint8_t>> encode(const Prepared& run, engine::ClipResul
   return bytes;
 }
 
-base::Result<nlohmann::json> make_clips(engine::Engine& engine, Prepared& run, const MakeFlags& flags,
-                                        ProgressView& view, const base::CancelToken& cancel) {
+base::Result<nlohmann::json> make_clips(engine::Engine& engine, Prepared& run,
+                                        const MakeFlags& flags, ProgressView& view,
+                                        const base::CancelToken& cancel) {
   nlohmann::json clips = nlohmann::json::array();
   Watcher watcher{view};
   engine::Watch watch{.progress = [&](const base::Progress& p) { watcher(p); }, .cancel = cancel};
@@ -157,12 +158,11 @@ base::Result<nlohmann::json> make_clips(engine::Engine& engine, Prepared& run, c
     const std::chrono::duration<double> writing = std::chrono::steady_clock::now() - begin;
     clip.timings.push_back({"write", writing.count()});
     clips.push_back(describe(clip, path));
-    view.finish(fmt::format("{}: {}{}x{}, {:.1f} s", path.string(),
-                            makes_picture(run.request.task)
-                                ? std::string()
-                                : fmt::format("{} frames of ", clip.frames.size()),
-                            clip.frames.front().width, clip.frames.front().height,
-                            total_seconds(clip)));
+    view.finish(fmt::format(
+        "{}: {}{}x{}, {:.1f} s", path.string(),
+        makes_picture(run.request.task) ? std::string()
+                                        : fmt::format("{} frames of ", clip.frames.size()),
+        clip.frames.front().width, clip.frames.front().height, total_seconds(clip)));
     for (const std::string& warning : clip.warnings) warn(warning);
   }
   return nlohmann::json{{"clips", clips},

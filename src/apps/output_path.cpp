@@ -46,20 +46,20 @@ base::Result<OutputPlan> plan_output(const std::string& out, const std::string& 
                                      const std::string& stem,
                                      const std::vector<std::string>& formats,
                                      const std::vector<uint64_t>& seeds) {
-  const fs::path base =
-      out.empty() ? fs::path(stem + "." + (format.empty() ? formats.front() : format))
-                  : fs::path(out);
+  const fs::path base = out.empty()
+                            ? fs::path(stem + "." + (format.empty() ? formats.front() : format))
+                            : fs::path(out);
   OutputPlan plan;
   plan.extension = format.empty() ? base.extension().string() : "." + format;
   std::ranges::transform(plan.extension, plan.extension.begin(),
                          [](unsigned char c) { return std::tolower(c); });
   if (std::ranges::find(formats, plan.extension.substr(plan.extension.empty() ? 0 : 1)) ==
       formats.end()) {
-    return base::invalid_argument(fmt::format(
-        "{}: {}; use one of .{}", base.string(),
-        plan.extension.empty() ? "the name has no extension"
-                               : fmt::format("cannot write '{}' files", plan.extension),
-        fmt::join(formats, ", .")));
+    return base::invalid_argument(
+        fmt::format("{}: {}; use one of .{}", base.string(),
+                    plan.extension.empty() ? "the name has no extension"
+                                           : fmt::format("cannot write '{}' files", plan.extension),
+                    fmt::join(formats, ", .")));
   }
   for (const uint64_t seed : seeds) {
     plan.paths.push_back(seeds.size() == 1 ? base : with_seed(base, seed));

@@ -233,8 +233,8 @@ Grid make_flow_grid(const FlowSchedule& schedule, FlowNodes nodes, std::optional
     if (nodes == FlowNodes::kUniPc && sigma > 1.0 - 1e-6) sigma = 1.0 - 1e-6;
     const double timestep = sigma * schedule.num_train_timesteps;
     const bool whole = nodes == FlowNodes::kDpmSolver || nodes == FlowNodes::kUniPc;
-    placed.push_back({whole ? std::trunc(timestep) : as_fp32(timestep),
-                      flow_level(as_fp32(sigma))});
+    placed.push_back(
+        {whole ? std::trunc(timestep) : as_fp32(timestep), flow_level(as_fp32(sigma))});
   }
   placed.push_back({0.0, flow_level(0.0)});
   return chain(placed);

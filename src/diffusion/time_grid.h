@@ -56,8 +56,8 @@ Grid make_ddim_grid(const DiscreteSchedule& schedule, Spacing spacing, int steps
                     bool final_level_is_clean, int steps);
 
 // Flow matching as three schedulers of diffusers place it; they differ in where sigma starts.
-// kEven: steps / steps, .., 1 / steps before the shift, which FLUX's pipeline asks its Euler scheduler
-// for.
+// kEven: steps / steps, .., 1 / steps before the shift, which FLUX's pipeline asks its Euler
+// scheduler for.
 enum class FlowNodes { kEuler, kEven, kDpmSolver, kUniPc };
 Grid make_flow_grid(const FlowSchedule& schedule, FlowNodes nodes, std::optional<double> mu,
                     int steps);

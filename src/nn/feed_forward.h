@@ -1,5 +1,5 @@
-// The feed-forward layers of transformer blocks; the gated ones after Shazeer, "GLU variants improve
-// transformer", arXiv 2002.05202. Immutable after construction; any thread may call them.
+// The feed-forward layers of transformer blocks; the gated ones after Shazeer, "GLU variants
+// improve transformer", arXiv 2002.05202. Immutable after construction; any thread may call them.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -176,12 +176,12 @@ GraphResult run(const Graph& graph, const RoleTable& roles, BundleMap inputs,
 }
 
 Role on_model_thread(at::Device device, Role role) {
-  return [device, role = std::move(role)](std::span<const Bundle> inputs,
-                                          const RunContext& context) {
-    const c10::NoGradGuard no_gradients;
-    const c10::DeviceGuard on_device(device);
-    return role(inputs, context);
-  };
+  return
+      [device, role = std::move(role)](std::span<const Bundle> inputs, const RunContext& context) {
+        const c10::NoGradGuard no_gradients;
+        const c10::DeviceGuard on_device(device);
+        return role(inputs, context);
+      };
 }
 
 }  // namespace zoetrope::pipeline

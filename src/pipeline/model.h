@@ -1,5 +1,5 @@
-// Model: a loaded model folder, whatever its family, as the engine sees it: the graph of roles, what
-// runs at each of them, and what may be asked for.
+// Model: a loaded model folder, whatever its family, as the engine sees it: the graph of roles,
+// what runs at each of them, and what may be asked for.
 //
 // Immutable after loading; any thread may use it.
 #pragma once

@@ -91,9 +91,9 @@ ModelIndex read_model_index(const fs::path& folder) {
   for (const auto& names : {recipe_names(), transformer_recipe_names()}) {
     for (const std::string& name : names) known += (known.empty() ? "" : ", ") + name;
   }
-  throw base::Error(base::StatusCode::kUnimplemented, json.source() + ": no pipeline called '" +
-                                                          index.class_name +
-                                                          "'; there are: " + known);
+  throw base::Error(
+      base::StatusCode::kUnimplemented,
+      json.source() + ": no pipeline called '" + index.class_name + "'; there are: " + known);
 }
 
 std::vector<ComponentLoader> component_loaders(const ModelIndex& index) {

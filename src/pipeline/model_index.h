@@ -28,8 +28,7 @@ struct ModelIndex {
 
   // Whether the folder has this component: diffusers writes [null, null] for those left out.
   bool has(const std::string& component) const;
-  weights::JsonObject config(const std::string& component,
-                             const char* file = "config.json") const;
+  weights::JsonObject config(const std::string& component, const char* file = "config.json") const;
   weights::CheckpointSource source(const std::string& component, at::ScalarType dtype,
                                    at::Device device) const;
   std::unique_ptr<const diffusion::Scheduler> scheduler(const std::string& component) const;

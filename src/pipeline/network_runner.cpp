@@ -18,15 +18,15 @@ struct NetworkRunner::Captured {
   std::optional<tensor::CapturedGraph> graph;
 };
 
-NetworkRunner::NetworkRunner(const models::Denoiser& network, at::Device device,
-                             Launch launch)
+NetworkRunner::NetworkRunner(const models::Denoiser& network, at::Device device, Launch launch)
     : network_(network), capture_(device.is_cuda() && launch == Launch::kRecorded) {}
 
 NetworkRunner::~NetworkRunner() = default;
 
-NetworkRunner::Captured& NetworkRunner::captured_for(const at::Tensor& sample, const at::Tensor& timestep,
-                                               const Conditioning& conditioning,
-                                               const diffusion::BlockCache* blocks) {
+NetworkRunner::Captured& NetworkRunner::captured_for(const at::Tensor& sample,
+                                                     const at::Tensor& timestep,
+                                                     const Conditioning& conditioning,
+                                                     const diffusion::BlockCache* blocks) {
   // The number of text tokens is part of the shape too, but it is fixed for a model.
   std::unique_ptr<Captured>& slot =
       captured_[{sample.sizes().vec(), blocks == nullptr ? std::vector<int>{} : blocks->pattern()}];
@@ -41,15 +41,15 @@ NetworkRunner::Captured& NetworkRunner::captured_for(const at::Tensor& sample, c
   if (blocks != nullptr) fresh->blocks = blocks->clone();
   fresh->graph = tensor::CapturedGraph::capture([&network = network_, captured = fresh.get()] {
     captured->output = network.forward(captured->sample, captured->timestep, captured->conditioning,
-                                    captured->blocks.get());
+                                       captured->blocks.get());
   });
   slot = std::move(fresh);
   return *slot;
 }
 
 at::Tensor NetworkRunner::forward(const at::Tensor& sample, const at::Tensor& timestep,
-                               const Conditioning& conditioning, uint64_t version,
-                               diffusion::BlockCache* blocks) {
+                                  const Conditioning& conditioning, uint64_t version,
+                                  diffusion::BlockCache* blocks) {
   if (!capture_) return network_.forward(sample, timestep, conditioning, blocks);
   Captured& captured = captured_for(sample, timestep, conditioning, blocks);
   captured.sample.copy_(sample);

@@ -124,7 +124,8 @@ std::pair<int, int> covering_size(const media::Image& image, int width, int heig
 }
 
 media::Image middle(const media::Image& image, int width, int height) {
-  return media::crop(image, {(image.width - width) / 2, (image.height - height) / 2, width, height});
+  return media::crop(image,
+                     {(image.width - width) / 2, (image.height - height) / 2, width, height});
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-// The role functions of the animate recipes: what runs at each node of the graph. The bundles they take and
-// give are listed in recipe.h.
+// The role functions of the animate recipes: what runs at each node of the graph. The bundles they
+// take and give are listed in recipe.h.
 #pragma once
 
 #include <ATen/core/Tensor.h>

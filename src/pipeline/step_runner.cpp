@@ -50,8 +50,7 @@ void StepRunner::pass(std::span<DenoiseSession* const> sessions) {
   const at::Tensor sample = at::stack(samples).to(dtype_);
   const at::Tensor timestep = at::tensor(timesteps, at::kFloat).to(sample.device());
   const models::Denoiser& network = sessions.front()->network();
-  NetworkRunner& runner =
-      networks_.try_emplace(&network, network, device_, launch_).first->second;
+  NetworkRunner& runner = networks_.try_emplace(&network, network, device_, launch_).first->second;
   diffusion::BlockCache* blocks = sessions.front()->block_cache();
   if (blocks != nullptr) blocks->begin_step(sessions.front()->step());
   const at::Tensor output = runner.forward(sample, timestep, joined_, joined_version_, blocks);

@@ -48,11 +48,14 @@ class TokenizedEncoder : public TextEncoder {
 
   const text::Tokenizer& tokenizer() const { return *tokenizer_; }
   void pad_with(int32_t id) { padding_ = id; }
-  void cut_to(int64_t positions) { length_ = static_cast<int>(std::min<int64_t>(length_, positions)); }
+  void cut_to(int64_t positions) {
+    length_ = static_cast<int>(std::min<int64_t>(length_, positions));
+  }
   void check_vocabulary(const ModelIndex& index, const TextEncoderSpec& spec, int64_t size) const {
     if (tokenizer_->largest_id() < size) return;
-    throw base::Error(base::data_loss((index.folder / spec.tokenizer).string() + ": has ids beyond " +
-                                      spec.component + "'s vocab_size, " + std::to_string(size)));
+    throw base::Error(base::data_loss((index.folder / spec.tokenizer).string() +
+                                      ": has ids beyond " + spec.component + "'s vocab_size, " +
+                                      std::to_string(size)));
   }
 
  private:

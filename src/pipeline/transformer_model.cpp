@@ -45,8 +45,8 @@ std::vector<std::string> expert_names(const ModelIndex& index) {
 // Wan 2.2 asks its second network below this share of the noise.
 double boundary_timestep(const ModelIndex& index) {
   const double ratio = index.json.require<double>("boundary_ratio");
-  const auto steps = index.config("scheduler", "scheduler_config.json")
-                         .get<int64_t>("num_train_timesteps", 1000);
+  const auto steps =
+      index.config("scheduler", "scheduler_config.json").get<int64_t>("num_train_timesteps", 1000);
   return ratio * static_cast<double>(steps);
 }
 
@@ -70,8 +70,8 @@ std::optional<TransformerComponents::DynamicShift> dynamic_shift(const ModelInde
       config.get<double>("base_image_seq_len", 256), config.get<double>("max_image_seq_len", 4096),
       config.get<double>("base_shift", 0.5), config.get<double>("max_shift", 1.15)};
   if (!(shift.base_tokens < shift.most_tokens)) {
-    throw base::Error(base::data_loss(config.source() +
-                                      ": base_image_seq_len is not below max_image_seq_len"));
+    throw base::Error(
+        base::data_loss(config.source() + ": base_image_seq_len is not below max_image_seq_len"));
   }
   return shift;
 }
@@ -115,8 +115,8 @@ class TransformerModel final : public Model {
     const int64_t element = static_cast<int64_t>(c10::elementSize(dtype()));
     const int64_t block = rows * tokens * width_ * (16 * element + 8 * int64_t{sizeof(float)});
     const int64_t pixels = size.num_frames * size.height * size.width * 3 * 6;
-    return std::max(block, parts_.autoencoder->decode_bytes(size.num_frames, size.height,
-                                                            size.width)) +
+    return std::max(block,
+                    parts_.autoencoder->decode_bytes(size.num_frames, size.height, size.width)) +
            pixels;
   }
 
@@ -147,14 +147,14 @@ ModelTraits traits_of(const ModelIndex& index, const TransformerComponents& part
   traits.makes_video = recipe.makes_video();
   traits.size_multiple = static_cast<int>(parts.autoencoder->downscale() * kPatch);
   // A fine-tuned or small checkpoint may say what it was trained for.
-  const auto size = index.json.get<std::vector<int64_t>>("sample_size",
-                                                         {recipe.height, recipe.width});
+  const auto size =
+      index.json.get<std::vector<int64_t>>("sample_size", {recipe.height, recipe.width});
   for (const int64_t side : size) {
     if (size.size() != 2 || side < traits.size_multiple || side > kMostSide ||
         side % traits.size_multiple != 0) {
-      throw base::Error(base::data_loss(
-          index.json.source() + ": sample_size must be [height, width], multiples of " +
-          std::to_string(traits.size_multiple)));
+      throw base::Error(base::data_loss(index.json.source() +
+                                        ": sample_size must be [height, width], multiples of " +
+                                        std::to_string(traits.size_multiple)));
     }
   }
   traits.height = static_cast<int>(size.at(0));
@@ -201,9 +201,8 @@ TransformerComponents load_transformer_components(const ModelIndex& index, at::S
   if (index.has("image_encoder")) {
     weights::CheckpointSource source = index.source("image_encoder", dtype, device);
     parts.image_encoder.emplace(TransformerComponents::ImageEncoder{
-        make_image_encoder(index, source),
-        models::ClipImageStatistics::from_json(
-            index.config("image_processor", "preprocessor_config.json"))});
+        make_image_encoder(index, source), models::ClipImageStatistics::from_json(index.config(
+                                               "image_processor", "preprocessor_config.json"))});
   }
   return parts;
 }
@@ -228,9 +227,8 @@ std::vector<ComponentLoader> transformer_component_loaders(const ModelIndex& ind
                          (void)make_network(index, name, source);
                        }});
   }
-  loaders.push_back({"vae", [&index](weights::CheckpointSource& source) {
-                       build_autoencoder(index, source);
-                     }});
+  loaders.push_back(
+      {"vae", [&index](weights::CheckpointSource& source) { build_autoencoder(index, source); }});
   if (index.has("image_encoder")) {
     loaders.push_back({"image_encoder", [&index](weights::CheckpointSource& source) {
                          (void)make_image_encoder(index, source);

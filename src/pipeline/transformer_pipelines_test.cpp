@@ -1,5 +1,5 @@
-// Whole diffusion transformers against diffusers' pipelines, from the same prompt, picture and noise
-// (tests/oracles/make_transformer_pipelines.py).
+// Whole diffusion transformers against diffusers' pipelines, from the same prompt, picture and
+// noise (tests/oracles/make_transformer_pipelines.py).
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
@@ -55,8 +55,7 @@ class TransformerPipelines : public testing::TestWithParam<const char*> {
   }
 
   double psnr(const at::Tensor& made) const {
-    const at::Tensor difference =
-        made.to(at::kDouble) - fixture_.tensor("frames").to(at::kDouble);
+    const at::Tensor difference = made.to(at::kDouble) - fixture_.tensor("frames").to(at::kDouble);
     const double mse = difference.square().mean().item<double>();
     return 10 * std::log10(255.0 * 255.0 / std::max(mse, 1e-12));
   }
@@ -84,8 +83,7 @@ TEST_P(TransformerPipelines, EveryWeightIsUsed) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, TransformerPipelines,
-                         testing::ValuesIn(TransformerFixture::kNames),
+INSTANTIATE_TEST_SUITE_P(All, TransformerPipelines, testing::ValuesIn(TransformerFixture::kNames),
                          [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

@@ -20,15 +20,15 @@ TransformerRecipe flux() {
 
 // diffusers: pipelines/hidream_image/pipeline_hidream_image.py.
 TransformerRecipe hidream() {
-  return {.class_name = "HiDreamImagePipeline",
-          .text_encoders = {{Kind::kClipPooled, "text_encoder", "tokenizer", 128, "pooled_text"},
-                            {Kind::kClipPooled, "text_encoder_2", "tokenizer_2", 128,
-                             "pooled_text"},
-                            {Kind::kMaskedT5, "text_encoder_3", "tokenizer_3", 128, "text"},
-                            {Kind::kLlamaStates, "text_encoder_4", "tokenizer_4", 128, "llama"}},
-          .shift = TransformerRecipe::Shift::kMostTokens,
-          .steps = 50,
-          .text_guidance = 5.0};
+  return {
+      .class_name = "HiDreamImagePipeline",
+      .text_encoders = {{Kind::kClipPooled, "text_encoder", "tokenizer", 128, "pooled_text"},
+                        {Kind::kClipPooled, "text_encoder_2", "tokenizer_2", 128, "pooled_text"},
+                        {Kind::kMaskedT5, "text_encoder_3", "tokenizer_3", 128, "text"},
+                        {Kind::kLlamaStates, "text_encoder_4", "tokenizer_4", 128, "llama"}},
+      .shift = TransformerRecipe::Shift::kMostTokens,
+      .steps = 50,
+      .text_guidance = 5.0};
 }
 
 // diffusers: pipelines/wan/pipeline_wan.py.

@@ -26,11 +26,11 @@ namespace zoetrope::pipeline {
 
 struct TextEncoderSpec {
   enum class Kind {
-    kClipPooled,    // CLIP's state at the end token, projected where the checkpoint has a projection
-    kT5,            // every state; the padding is text like the rest
-    kMaskedT5,      // the padding is not attended to
-    kZeroedT5,      // nor are its states kept: zeros take their place
-    kLlamaStates,   // the states after each layer; the padding is not attended to
+    kClipPooled,   // CLIP's state at the end token, projected where the checkpoint has a projection
+    kT5,           // every state; the padding is text like the rest
+    kMaskedT5,     // the padding is not attended to
+    kZeroedT5,     // nor are its states kept: zeros take their place
+    kLlamaStates,  // the states after each layer; the padding is not attended to
   };
   Kind kind;
   std::string component;  // the folder, and the role's name: "text_encoder_2"
@@ -53,8 +53,8 @@ struct TransformerRecipe {
   // What a picture is for.
   enum class Picture {
     kNone,
-    kStart,        // its latents, noised, are where denoising begins
-    kFirstFrame,   // the network is told of it
+    kStart,       // its latents, noised, are where denoising begins
+    kFirstFrame,  // the network is told of it
   };
 
   std::string class_name;

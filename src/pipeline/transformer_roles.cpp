@@ -29,7 +29,7 @@ Bundle encode_text(const TextEncoder& encoder, const std::string& input, const B
 // The picture covers the frame; what stands out is cut off.
 at::Tensor fitted_pixels(const Bundle& picture) {
   return to_pixels(cover(to_image(picture.tensor("pixels")), picture.fact<int>("width"),
-                                picture.fact<int>("height")));
+                         picture.fact<int>("height")));
 }
 
 // [1, f', h', w', m + c]: which frames are given, and the latents of a clip of the picture and then
@@ -156,8 +156,7 @@ DenoiseSession make_session(const TransformerComponents& parts, std::span<const 
     const auto latents = bundle.tensors.find("image_latents");
     if (latents != bundle.tensors.end()) picture = latents->second;
   }
-  const Start start =
-      start_of(*setup.schedule, drawn, picture, noise.facts.value("strength", 1.0));
+  const Start start = start_of(*setup.schedule, drawn, picture, noise.facts.value("strength", 1.0));
   setup.noise = start.latents;
   setup.first_step = start.step;
   if (hooks.preview) {

@@ -64,7 +64,8 @@ bool JsonObject::is_list(const std::string& key) const {
 bool JsonObject::is_list_of_strings(const std::string& key) const {
   const nlohmann::json* value = find(key);
   return value != nullptr && value->is_array() && !value->empty() &&
-         std::all_of(value->begin(), value->end(), [](const auto& item) { return item.is_string(); });
+         std::all_of(value->begin(), value->end(),
+                     [](const auto& item) { return item.is_string(); });
 }
 
 bool JsonObject::is_object(const std::string& key) const {

@@ -75,8 +75,7 @@ base::Status check_source(const Request& request, const ModelDefaults& defaults)
     return base::invalid_argument("picture: is empty");
   }
   if (!starts_from_picture(request.task) && !empty) {
-    return base::invalid_argument(
-        fmt::format("picture: {} takes none", to_string(request.task)));
+    return base::invalid_argument(fmt::format("picture: {} takes none", to_string(request.task)));
   }
   // Clips of a picture show it as it was: there is nothing to keep less of.
   if (request.strength && (request.task != Task::kImageToImage || defaults.makes_video)) {
@@ -91,8 +90,9 @@ base::Result<int> resolve_num_frames(const Request& request, const ModelDefaults
   const int frames = request.num_frames.value_or(one ? 1 : defaults.num_frames);
   ZT_RETURN_IF_ERROR(check_range("num_frames", frames, 1, one ? 1 : defaults.max_frames));
   if ((frames - 1) % defaults.frame_multiple != 0) {
-    return base::invalid_argument(fmt::format("num_frames: must be a multiple of {} and 1 more, not {}",
-                                              defaults.frame_multiple, frames));
+    return base::invalid_argument(
+        fmt::format("num_frames: must be a multiple of {} and 1 more, not {}",
+                    defaults.frame_multiple, frames));
   }
   return frames;
 }

@@ -81,8 +81,8 @@ struct Request {
   std::optional<double> motion;          // 0 nearly still .. 1 lively
   std::optional<int> width;              // of the frames the model makes, where it can choose
   std::optional<int> height;
-  std::optional<int> size;               // longer side of the frames returned; enlarges or reduces
-  std::optional<int> frame;              // of kImageToImage: which frame of the clip, from 0
+  std::optional<int> size;   // longer side of the frames returned; enlarges or reduces
+  std::optional<int> frame;  // of kImageToImage: which frame of the clip, from 0
   Tier tier = Tier::kLossless;
 
   // Also return frame 0 as the network made it, where the model puts the picture itself there.

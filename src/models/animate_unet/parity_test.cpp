@@ -29,8 +29,7 @@ TEST_P(AnimateUnetParity, EqualsTheOracle) {
     return unet;
   };
   const bool shipped = *reference.model != '\0';
-  const AnimateUnet unet =
-      shipped ? build(fixture.source(dtype)) : build(fixture.generated(dtype));
+  const AnimateUnet unet = shipped ? build(fixture.source(dtype)) : build(fixture.generated(dtype));
 
   const c10::InferenceMode inference;
   const std::string prefix = std::string(reference.inputs) + ".";
