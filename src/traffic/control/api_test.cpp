@@ -8,6 +8,7 @@
 #include "support/temporary_folder.h"
 #include "traffic/control/agent.h"
 #include "traffic/control/api.h"
+#include "traffic/control/discovery_test_request.h"
 #include "traffic/control/fake_world.h"
 #include "traffic/control/files.h"
 #include "traffic/control/http_client.h"
@@ -22,6 +23,8 @@ using ::testing::ElementsAre;
 using testing::FakeRegion;
 using testing::FakeWorld;
 using ::testing::HasSubstr;
+using testing::request;
+
 // A manager that has published, behind its API.
 class Api : public ::testing::Test {
  protected:

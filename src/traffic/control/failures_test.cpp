@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <random>
 
+#include "traffic/control/files.h"
 #include "traffic/control/manager_fixture.h"
 
 namespace zoetrope::traffic::control {

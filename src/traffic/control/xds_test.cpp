@@ -7,6 +7,8 @@
 
 #include "traffic/control/api.h"
 #include "traffic/control/discovery_request.h"
+#include "traffic/control/discovery_test_request.h"
+#include "traffic/control/manager.h"
 #include "traffic/control/xds_documents.h"
 
 namespace zoetrope::traffic::control {
@@ -15,6 +17,7 @@ namespace {
 using nlohmann::json;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::request;
 
 Publication publication() {
   Publication made;
@@ -142,18 +145,6 @@ TEST(Publication, RefusesEverythingThatIsNone) {
     EXPECT_FALSE(read.ok()) << path << " = " << value;
     EXPECT_THAT(read.status().message(), HasSubstr("table.json: ")) << path;
   }
-}
-
-// The body of a discovery request, as Envoy sends it.
-json request(const std::string& region, std::string_view resource, const std::string& version) {
-  return {{"version_info", version},
-          {"node",
-           {{"id", "gw-0"},
-            {"cluster", "animate-gw"},
-            {"locality", {{"region", region}, {"zone", region}}},
-            {"extensions", json::array({json{{"name", "envoy.x"}}})}}},
-          {"resource_names", {resource}},
-          {"type_url", kEndpointType}};
 }
 
 Snapshot snapshot() {
