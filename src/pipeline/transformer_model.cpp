@@ -76,9 +76,13 @@ std::optional<TransformerComponents::DynamicShift> dynamic_shift(const ModelInde
   return shift;
 }
 
-double most_tokens(const JsonObject& transformer) {
+int64_t most_tokens(const JsonObject& transformer) {
   const auto sides = transformer.get<std::vector<int64_t>>("max_resolution", {128, 128});
-  return static_cast<double>(sides.at(0) * sides.at(1) / (kPatch * kPatch));
+  if (sides.size() != 2) {
+    throw base::Error(
+        base::data_loss(transformer.source() + ": max_resolution must be [height, width]"));
+  }
+  return sides[0] * sides[1] / (kPatch * kPatch);
 }
 
 class TransformerModel final : public Model {

@@ -32,13 +32,13 @@ struct TransformerComponents {
   // the scheduler has a fixed one.
   struct DynamicShift {
     double base_tokens, most_tokens, base_shift, most_shift;
-    double mu(double tokens) const {
-      return base_shift +
-             (most_shift - base_shift) * (tokens - base_tokens) / (most_tokens - base_tokens);
+    double mu(int64_t tokens) const {
+      return base_shift + (most_shift - base_shift) * (static_cast<double>(tokens) - base_tokens) /
+                              (most_tokens - base_tokens);
     }
   };
   std::optional<DynamicShift> dynamic_shift;
-  double most_network_tokens = 0;  // of Shift::kMostTokens
+  int64_t most_network_tokens = 0;  // of Shift::kMostTokens
   struct ImageEncoder {
     models::ClipVision network;
     models::ClipImageStatistics statistics;

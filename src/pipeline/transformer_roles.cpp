@@ -109,9 +109,9 @@ weights::ParameterMap network_inputs(const TransformerComponents& parts, const G
 std::optional<double> time_shift(const TransformerComponents& parts, const at::Tensor& noise) {
   if (!parts.dynamic_shift) return std::nullopt;
   // A token is 2 x 2 latent elements in every recipe that shifts.
-  const double tokens = parts.recipe->shift == TransformerRecipe::Shift::kMostTokens
-                            ? parts.most_network_tokens
-                            : static_cast<double>((noise.size(1) / 2) * (noise.size(2) / 2));
+  const bool most = parts.recipe->shift == TransformerRecipe::Shift::kMostTokens;
+  const int64_t tokens =
+      most ? parts.most_network_tokens : (noise.size(1) / 2) * (noise.size(2) / 2);
   return parts.dynamic_shift->mu(tokens);
 }
 
