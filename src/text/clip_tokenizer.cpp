@@ -1,3 +1,5 @@
+#include <cstdint>
+
 #include "text/clip_tokenizer.h"
 
 #include "text/clip_text.h"

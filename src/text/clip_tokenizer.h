@@ -7,6 +7,7 @@
 // with lstrip, rstrip or single_word, and further added tokens.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>

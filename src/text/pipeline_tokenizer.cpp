@@ -1,3 +1,5 @@
+#include <cstdint>
+
 #include "text/pipeline_tokenizer.h"
 
 namespace zoetrope::text {

@@ -13,6 +13,7 @@
 // of T5, UMT5 and HiDream's Llama use none.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>

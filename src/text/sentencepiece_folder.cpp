@@ -1,6 +1,8 @@
 // PipelineTokenizer::open_sentencepiece: spiece.model, with what T5Tokenizer adds to it.
 #include <fmt/format.h>
 
+#include <cstdint>
+
 #include "base/in_quotes.h"
 #include "text/pipeline_tokenizer.h"
 #include "text/special_ids.h"

@@ -1,6 +1,8 @@
 // PipelineTokenizer::open_json: tokenizer.json, the file of the `tokenizers` package.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <unordered_map>

@@ -1,5 +1,7 @@
 // The body of a request as multipart/form-data with the boundary "b"; the first byte picks which
 // request. Then the same bytes as a Content-Type header.
+#include <cstdint>
+
 #include "fuzz_check.h"
 #include "http/multipart.h"
 #include "http_rules.h"

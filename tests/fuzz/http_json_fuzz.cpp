@@ -1,5 +1,7 @@
 // The body of a request for a clip or a picture, as JSON: parse_form and the readers of fields. The
 // first byte picks which request.
+#include <cstdint>
+
 #include "fuzz_check.h"
 #include "http_rules.h"
 

@@ -1,4 +1,6 @@
 // A file of API keys.
+#include <cstdint>
+
 #include "fuzz_check.h"
 #include "http/key_store.h"
 

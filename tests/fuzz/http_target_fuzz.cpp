@@ -1,4 +1,6 @@
 // The target of a request line, its query, and a Range header.
+#include <cstdint>
+
 #include "fuzz_check.h"
 #include "http/byte_range.h"
 #include "http/target.h"

@@ -1,4 +1,6 @@
 // Any bytes as a picture: read_image gives one of the size it promises, or refuses in one line.
+#include <cstdint>
+
 #include "fuzz_check.h"
 #include "media/image.h"
 

@@ -1,4 +1,6 @@
 // A JSON-lines file and the fields that a data set has.
+#include <cstdint>
+
 #include "weights/json_lines.h"
 
 #include "fuzz_check.h"

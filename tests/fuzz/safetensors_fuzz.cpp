@@ -2,6 +2,7 @@
 #include "weights/safetensors.h"
 
 #include <algorithm>
+#include <cstdint>
 
 #include "fuzz_check.h"
 

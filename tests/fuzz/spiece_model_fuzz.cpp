@@ -1,4 +1,6 @@
 // spiece.model, the charsmap in it included.
+#include <cstdint>
+
 #include "fuzz_folder.h"
 #include "text/pipeline_tokenizer.h"
 #include "tokenizer_check.h"

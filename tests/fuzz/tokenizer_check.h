@@ -1,6 +1,7 @@
 // What holds for a tokenizer of any file, broken or not.
 #pragma once
 
+#include <cstdint>
 #include <exception>
 
 #include "fuzz_check.h"

@@ -1,5 +1,7 @@
 // The files of CLIP's tokenizer folder: vocab.json, merges.txt and tokenizer_config.json, divided
 // by NUL.
+#include <cstdint>
+
 #include "fuzz_folder.h"
 #include "text/clip_tokenizer.h"
 #include "tokenizer_check.h"

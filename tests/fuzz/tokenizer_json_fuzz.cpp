@@ -1,4 +1,6 @@
 // tokenizer.json and tokenizer_config.json, divided by NUL.
+#include <cstdint>
+
 #include "fuzz_folder.h"
 #include "text/pipeline_tokenizer.h"
 #include "tokenizer_check.h"

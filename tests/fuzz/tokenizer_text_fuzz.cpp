@@ -1,5 +1,6 @@
 // Any bytes as a prompt, with the small vocabulary of the fixtures.
 #include <algorithm>
+#include <cstdint>
 
 #include "fuzz_check.h"
 #include "text/clip_tokenizer.h"

@@ -2,6 +2,8 @@
 // those that Envoy understands, and a table is that of the region that asked.
 #include <nlohmann/json.hpp>
 
+#include <cstdint>
+
 #include "fuzz_check.h"
 #include "traffic/control/api.h"
 #include "traffic/control/discovery_request.h"

@@ -1,5 +1,6 @@
 // Metrics that a worker, a gateway or a Prometheus server answers; the first byte picks which.
 #include <cmath>
+#include <cstdint>
 
 #include "fuzz_check.h"
 #include "traffic/control/metrics_text.h"

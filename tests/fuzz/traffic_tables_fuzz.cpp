@@ -1,5 +1,7 @@
 // Tables from outside: a manager's file or another manager's answer, what an agent gets, and the
 // fleet's configuration; the first byte picks which.
+#include <cstdint>
+
 #include "fuzz_check.h"
 #include "traffic/control/agent.h"
 #include "traffic/control/fleet_config.h"

@@ -1,4 +1,6 @@
 // What a rater's browser hands back: parse_votes, and the seal inside.
+#include <cstdint>
+
 #include "eval/votes.h"
 
 #include "fuzz_check.h"
