@@ -9,7 +9,6 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
 
-#include <cstdint>
 #include <map>
 #include <memory>
 #include <set>

@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <concepts>
-#include <cstdint>
 #include <limits>
 
 #include "base/in_quotes.h"

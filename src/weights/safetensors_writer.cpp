@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <cstdint>
 #include <set>
 
 #include "base/in_quotes.h"
