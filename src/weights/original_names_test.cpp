@@ -18,7 +18,7 @@ namespace {
 const Init kInit = Init::zeros();
 
 nlohmann::json fixture_of(const std::string& format) {
-  return nlohmann::json::parse(read_bytes(fixture("weights/original_names/" + format + ".json")));
+  return nlohmann::json::parse(read_bytes(fixture("original_names/" + format + ".json")));
 }
 
 // Weights of the given shapes, no two elements alike.

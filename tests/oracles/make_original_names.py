@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fixtures of tests/fixtures/weights/original_names: what diffusers makes of the weights of a
+"""Fixtures of tests/fixtures/original_names: what diffusers makes of the weights of a
 checkpoint in its authors' own format.
 
 For each converted weight: its shape, and which rows of which original weight it holds, [name, first,
@@ -19,7 +19,7 @@ from diffusers.loaders.single_file_utils import (
     convert_wan_transformer_to_diffusers,
 )
 
-FIXTURES = pathlib.Path(__file__).resolve().parents[1] / "fixtures" / "weights" / "original_names"
+FIXTURES = pathlib.Path(__file__).resolve().parents[1] / "fixtures" / "original_names"
 ROWS = 100_000  # more than any weight has
 
 # The converter of FLUX knows the width of the one network there is; nothing else here is wide.
@@ -122,6 +122,6 @@ if __name__ == "__main__":
         if not check:
             (FIXTURES / file).write_text(text_of(case))
         elif json.loads((FIXTURES / file).read_text()) != case:
-            sys.exit(f"fixtures/weights/original_names/{file} differs from the oracle")
+            sys.exit(f"fixtures/original_names/{file} differs from the oracle")
         else:
-            print(f"fixtures/weights/original_names/{file}: equal to the oracle")
+            print(f"fixtures/original_names/{file}: equal to the oracle")
