@@ -19,13 +19,6 @@ namespace {
 using Kind = TextEncoderSpec::Kind;
 using weights::Scope;
 
-// A prompt as ids and, where the padding counts for less, which of them are text.
-struct Prompt {
-  at::Tensor ids, mask;  // [1, n] int64
-  int tokens;
-  bool truncated;
-};
-
 // What the kinds have in common: the way from a text to ids.
 class TokenizedEncoder : public TextEncoder {
  public:
