@@ -5,11 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <mutex>
-#include <pqxx/pqxx>
 #include <string_view>
 #include <utility>
 
 #include "store/job_row.h"
+#include "store/pqxx.h"
 #include "store/schema.h"
 
 namespace zoetrope::store {

@@ -10,9 +10,10 @@
 #include <unistd.h>
 
 #include <chrono>
-#include <pqxx/pqxx>
 #include <stdexcept>
 #include <thread>
+
+#include "store/pqxx.h"
 
 namespace zoetrope::store::testing {
 namespace {

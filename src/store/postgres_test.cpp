@@ -5,12 +5,12 @@
 #include <atomic>
 #include <chrono>
 #include <mutex>
-#include <pqxx/pqxx>
 #include <set>
 #include <thread>
 
 #include "store/open_store.h"
 #include "store/postgres_server.h"
+#include "store/pqxx.h"
 #include "store/test_stores.h"
 
 namespace zoetrope::store {
