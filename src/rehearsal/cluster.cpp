@@ -82,6 +82,15 @@ Status write_tables(const control::Publication& publication, int region,
   return {};
 }
 
+std::string last_line(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  std::string last = "it is empty";
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty()) last = line;
+  }
+  return last;
+}
+
 }  // namespace
 
 Cluster::Cluster(Options options, Plan plan)
@@ -93,7 +102,7 @@ Cluster::~Cluster() {
 
 Result<std::unique_ptr<Cluster>> Cluster::start(Options options,
                                                 const base::ProgressSink& progress) {
-  ZT_ASSIGN_OR_RETURN(Plan plan, make_plan());
+  ZT_ASSIGN_OR_RETURN(Plan plan, make_plan(options.workers));
   std::unique_ptr<Cluster> cluster(new Cluster(std::move(options), std::move(plan)));
   ZT_RETURN_IF_ERROR(cluster->start_all(progress));
   return cluster;
@@ -118,16 +127,13 @@ Status Cluster::start_all(const base::ProgressSink& progress) {
 Status Cluster::start_workers() {
   std::vector<StubWorkers::Place> places;
   for (const RegionPlan& region : plan_.regions) {
-    for (int i = 0; i < options_.workers; ++i) places.push_back({region.name, i, 0});
+    int number = 0;
+    for (const uint16_t port : region.workers) places.push_back({region.name, number++, port});
   }
   WorkerOptions worker;
   worker.service = options_.service;
   worker.seed = options_.seed;
   ZT_ASSIGN_OR_RETURN(workers_, StubWorkers::start(places, worker));
-  for (int i = 0; i < workers_->size(); ++i) {
-    plan_.regions[static_cast<size_t>(i / options_.workers)].workers.push_back(
-        workers_->place(i).port);
-  }
   return {};
 }
 
@@ -167,8 +173,9 @@ Status Cluster::await(const std::string& name, uint16_t port, const std::string&
     if (!children_.at(name).running()) break;
     std::this_thread::sleep_for(kPoll);
   }
+  const auto log = options_.folder / (name + ".log");
   return base::unavailable(
-      fmt::format("{} did not start; see {}", name, (options_.folder / (name + ".log")).string()));
+      fmt::format("{} did not start; see {}: {}", name, log.string(), last_line(log)));
 }
 
 Status Cluster::start_gateway(int region) {

@@ -10,6 +10,7 @@
 #include <sstream>
 
 #include "rehearsal/child.h"
+#include "rehearsal/free_ports.h"
 #include "rehearsal/parity.h"
 #include "rehearsal/plan.h"
 #include "support/temporary_folder.h"
@@ -21,20 +22,20 @@ namespace {
 using std::chrono::milliseconds;
 using ::testing::HasSubstr;
 
-Plan planned() {
-  Plan plan = make_plan().value_or_throw();
-  uint16_t port = 20'000;
-  for (RegionPlan& region : plan.regions) region.workers = {port++, port++};
-  return plan;
-}
+Plan planned() { return make_plan(2).value_or_throw(); }
 
-TEST(PlanTest, NoPortComesTwice) {
-  const Plan plan = make_plan().value_or_throw();
+TEST(PlanTest, NoPortComesTwiceOrIsOneThatAConnectionCanHave) {
+  const Plan plan = planned();
   std::set<uint16_t> ports = {plan.manager, plan.prometheus};
   for (const RegionPlan& region : plan.regions) {
     ports.insert({region.ingress, region.import, region.admin});
+    ports.insert(region.workers.begin(), region.workers.end());
   }
-  EXPECT_EQ(ports.size(), 2 + 3 * plan.regions.size());
+  EXPECT_EQ(ports.size(), 2 + 5 * plan.regions.size());
+  const PortRange connections = ports_of_connections();
+  for (const uint16_t port : ports) {
+    EXPECT_TRUE(port < connections.first || port > connections.last) << port;
+  }
 }
 
 TEST(PlanTest, TheManagerUnderstandsItsFile) {

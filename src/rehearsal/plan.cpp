@@ -3,35 +3,14 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
-#include <deque>
+#include "rehearsal/free_ports.h"
 
 namespace zoetrope::rehearsal {
 namespace {
 
-namespace asio = boost::asio;
-using asio::ip::tcp;
-
 // Round trips in ms between the regions of make_plan().
 constexpr double kRtt[4][4] = {
     {0, 20, 65, 80}, {20, 0, 60, 95}, {65, 60, 0, 140}, {80, 95, 140, 0}};
-
-// Held until all are known, so that none comes twice.
-base::Result<std::vector<uint16_t>> free_ports(int count) {
-  asio::io_context io;
-  std::deque<tcp::acceptor> held;
-  std::vector<uint16_t> ports;
-  for (int i = 0; i < count; ++i) {
-    boost::system::error_code error;
-    tcp::acceptor& acceptor = held.emplace_back(io);
-    acceptor.open(tcp::v4(), error);
-    if (!error) acceptor.bind({asio::ip::address_v4::loopback(), 0}, error);
-    if (error) return base::unavailable("no free port: " + error.message());
-    ports.push_back(acceptor.local_endpoint().port());
-  }
-  return ports;
-}
 
 std::string quoted_ports(const std::vector<uint16_t>& ports) {
   std::vector<std::string> words;
@@ -42,22 +21,25 @@ std::string quoted_ports(const std::vector<uint16_t>& ports) {
 
 }  // namespace
 
-base::Result<Plan> make_plan() {
+base::Result<Plan> make_plan(int workers) {
   Plan plan;
   plan.regions.resize(4);
   const char* const names[] = {"use1", "use2", "usw2", "euw1"};
   const char* const continents[] = {"america", "america", "america", "europe"};
-  ZT_ASSIGN_OR_RETURN(const std::vector<uint16_t> ports, free_ports(3 * 4 + 2));
+  ZT_ASSIGN_OR_RETURN(const std::vector<uint16_t> ports, free_ports(4 * (3 + workers) + 2));
+  auto next = ports.begin();
   for (size_t r = 0; r < 4; ++r) {
     RegionPlan& region = plan.regions[r];
     region.name = names[r];
     region.continent = continents[r];
-    region.ingress = ports[3 * r];
-    region.import = ports[3 * r + 1];
-    region.admin = ports[3 * r + 2];
+    region.ingress = *next++;
+    region.import = *next++;
+    region.admin = *next++;
+    region.workers.assign(next, next + workers);
+    next += workers;
   }
-  plan.manager = ports[12];
-  plan.prometheus = ports[13];
+  plan.manager = *next++;
+  plan.prometheus = *next++;
   return plan;
 }
 

@@ -1,5 +1,5 @@
 // What a rehearsal is made of: regions, workers, ports, and the files that its processes read.
-// Values and pure functions; only free_ports() asks the machine.
+// Values and pure functions; only make_plan() asks the machine.
 #pragma once
 
 #include <chrono>
@@ -44,8 +44,8 @@ struct Plan {
   uint16_t prometheus = 0;
 };
 
-// Ports that are free now. Workers get theirs when they listen.
-base::Result<Plan> make_plan();
+// Ports that are free now (free_ports.h); `workers` of them a region are workers'.
+base::Result<Plan> make_plan(int workers);
 
 // For `zoetrope traffic`.
 std::string fleet_toml(const Plan& plan, const Options& options);
