@@ -212,7 +212,7 @@ TEST_F(DistillTrainingSlow, TheLossFallsAndTheStudentComesNearerThanItsTeacherIn
   constexpr int64_t kSteps = 120;
   Distillation o = options(folder.path(), kSteps);
   o.teacher_steps = 8;
-  o.loop.learning_rate = 1e-3;
+  o.loop.learning_rate = 2e-3;  // 0.69 of the first loss; at 1e-3 it hung on how a processor rounds
   o.loop.validate_every = kSteps;
   o.image_guidance = {1.1, 1.1};
   o.text_guidance = {1.1, 1.1};
