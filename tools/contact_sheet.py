@@ -1,5 +1,4 @@
 """Contact sheets of clips as small palette PNGs: one cell a clip, a few of its frames side by side."""
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 LABEL_HEIGHT = 15
@@ -34,9 +33,4 @@ def contact_sheet(cells, columns, count=8, size=64):
 
 
 def save_small(sheet, path):
-    # White stays white: a palette by frequency would tint large areas by a step or two.
-    small = sheet.quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    palette = np.array(small.getpalette()).reshape(-1, 3)
-    palette[(palette >= 250).all(1)] = 255
-    small.putpalette(palette.astype(np.uint8).tobytes())
-    small.save(path, optimize=True)
+    sheet.save(path, quality=75, method=6)

@@ -80,10 +80,10 @@ def draw(options, report, clips):
         return
     options.images.mkdir(parents=True, exist_ok=True)
     small = contact_sheet.contact_sheet(list(zip(captions, [[clip] for clip in shown])), 2, size=72)
-    contact_sheet.save_small(small, options.images / "contact_sheet.png")
+    contact_sheet.save_small(small, options.images / "contact_sheet.webp")
     pairs = list(zip(captions, zip(real, shown)))[::2]  # half of them: the repository stays small
     both = contact_sheet.contact_sheet(pairs, 3, size=56)
-    contact_sheet.save_small(both, options.images / "real_above_generated.png")
+    contact_sheet.save_small(both, options.images / "real_above_generated.webp")
 
 
 def main():
