@@ -61,6 +61,22 @@ if(ZOETROPE_CUDA)
   endif()
   set(CMAKE_CUDA_STANDARD 20)
   find_package(CUDAToolkit REQUIRED)
+  # cuDNN's graphs: headers alone, the library is the one that torch_cuda loads.
+  find_path(ZOETROPE_CUDNN_INCLUDE cudnn.h
+    HINTS "${ZOETROPE_LIBTORCH}/nvidia/cudnn/include" ${CUDAToolkit_INCLUDE_DIRS})
+  find_path(ZOETROPE_CUDNN_FRONTEND_INCLUDE cudnn_frontend.h
+    HINTS "${_zoetrope_cache}/cudnn-frontend-1.32.0/include")
+  if(ZOETROPE_CUDNN_INCLUDE AND ZOETROPE_CUDNN_FRONTEND_INCLUDE)
+    set(ZOETROPE_CUDNN ON)
+    add_library(cudnn_frontend INTERFACE)
+    target_include_directories(cudnn_frontend SYSTEM INTERFACE
+      ${ZOETROPE_CUDNN_INCLUDE} ${ZOETROPE_CUDNN_FRONTEND_INCLUDE} ${CUDAToolkit_INCLUDE_DIRS})
+    target_compile_definitions(cudnn_frontend INTERFACE
+      CUDNN_FRONTEND_SKIP_JSON_LIB NV_CUDNN_FRONTEND_USE_DYNAMIC_LOADING)
+    target_link_libraries(cudnn_frontend INTERFACE ${CMAKE_DL_LIBS})
+  else()
+    message(STATUS "No headers of cuDNN or its front end: its fused convolutions are left out")
+  endif()
   # torch_cuda registers its operators in constructors; nothing refers to it by symbol, so it must
   # be kept in spite of --as-needed (compiler_flags.cmake).
   target_link_libraries(libtorch INTERFACE

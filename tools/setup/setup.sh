@@ -9,6 +9,7 @@ ZT_ROOT=$(cd -- "${BASH_SOURCE[0]%/*}/../.." && pwd -P)
 ZT_CACHE=${XDG_CACHE_HOME:-${HOME:?is not set: name a cache folder in XDG_CACHE_HOME}/.cache}/zoetrope
 ZT_LIBTORCH=$ZT_CACHE/libtorch-2.11.0
 ZT_ENVOY=$ZT_CACHE/envoy-1.40.0
+ZT_CUDNN_FRONTEND=$ZT_CACHE/cudnn-frontend-1.32.0
 ZT_LOGS=$ZT_CACHE/logs
 
 say() { printf 'zoetrope: %s\n' "$*" >&2; }
@@ -201,7 +202,8 @@ install_cuda_libraries() {
     fetch_wheels "$ZT_ROOT/tools/setup/libtorch-cuda.lock" "$wheels"
   say "unpacking the CUDA libraries"
   for wheel in "$wheels"/*.whl; do
-    unzip -q -o "$wheel" 'nvidia/*/lib/*' -x '*.a' -d "$ZT_LIBTORCH" ||
+    unzip -q -o "$wheel" 'nvidia/*/lib/*' 'nvidia/cudnn/include/*' -x '*.a' -d "$ZT_LIBTORCH" ||
+      (($? == 11)) ||
       die "could not unpack ${wheel##*/} (no disk space?)"
   done
   cp -- "$ZT_ROOT/tools/setup/libtorch-cuda.lock" "$ZT_LIBTORCH/lock-cuda"
@@ -212,6 +214,27 @@ cuda_libraries_ready() {
   ! has_gpu || ! find_nvcc >/dev/null ||
     [[ -e $ZT_LIBTORCH/lock-cuda &&
        $(<"$ZT_LIBTORCH/lock-cuda") == "$(<"$ZT_ROOT/tools/setup/libtorch-cuda.lock")" ]]
+}
+
+# The headers over cuDNN's graphs, for builds with CUDA. The folder appears under its name only when
+# it is complete.
+cudnn_frontend_ready() {
+  ! find_nvcc >/dev/null ||
+    [[ -e $ZT_CUDNN_FRONTEND/lock &&
+       $(<"$ZT_CUDNN_FRONTEND/lock") == "$(<"$ZT_ROOT/tools/setup/cudnn-frontend.lock")" ]]
+}
+
+install_cudnn_frontend() {
+  local wheels=$ZT_CACHE/wheels-cudnn-frontend
+  timed "fetching cuDNN's front end (12 MB)" \
+    fetch_wheels "$ZT_ROOT/tools/setup/cudnn-frontend.lock" "$wheels"
+  rm -rf -- "$ZT_CUDNN_FRONTEND" "$ZT_CUDNN_FRONTEND.new"
+  mkdir -p "$ZT_CUDNN_FRONTEND.new"
+  unzip -q "$wheels"/*.whl 'include/*' -d "$ZT_CUDNN_FRONTEND.new" ||
+    die "could not unpack cuDNN's front end (no disk space?)"
+  cp -- "$ZT_ROOT/tools/setup/cudnn-frontend.lock" "$ZT_CUDNN_FRONTEND.new/lock"
+  mv -- "$ZT_CUDNN_FRONTEND.new" "$ZT_CUDNN_FRONTEND"
+  rm -rf -- "$wheels"
 }
 
 # ---- Pythons with what tools/setup/NAME.txt pins, each in $ZT_CACHE/NAME ------------------------
@@ -279,11 +302,14 @@ install_missing() {  # PURPOSE
   packages_ready "$1" || install_packages "$1"
   libtorch_ready || install_libtorch
   cuda_libraries_ready || install_cuda_libraries
+  cudnn_frontend_ready || install_cudnn_frontend
 }
 
 # install PURPOSE (run or test): nothing when all is there.
 install() {
-  if packages_ready "$1" && libtorch_ready && cuda_libraries_ready; then return; fi
+  if packages_ready "$1" && libtorch_ready && cuda_libraries_ready && cudnn_frontend_ready; then
+    return
+  fi
   mkdir -p "$ZT_LOGS" 2>/dev/null || die "cannot write to $ZT_CACHE"
   with_lock "$ZT_CACHE/lock" install_missing "$1"
 }
