@@ -10,9 +10,15 @@ CapturedGraph::CapturedGraph(CapturedGraph&&) noexcept = default;
 CapturedGraph& CapturedGraph::operator=(CapturedGraph&&) noexcept = default;
 CapturedGraph::~CapturedGraph() = default;
 
-CapturedGraph CapturedGraph::capture(const std::function<void()>&, int) {
+void CapturedGraph::warm_up(const std::function<void()>&) {
   throw base::Error(base::StatusCode::kFailedPrecondition, "capturing a graph needs CUDA");
 }
+
+CapturedGraph CapturedGraph::record(const std::function<void()>&) {
+  throw base::Error(base::StatusCode::kFailedPrecondition, "capturing a graph needs CUDA");
+}
+
+int64_t CapturedGraph::bytes() const { return 0; }
 
 void CapturedGraph::replay() {
   throw base::Error(base::StatusCode::kFailedPrecondition, "replaying a graph needs CUDA");

@@ -3,6 +3,9 @@
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <thread>
+
 #include "base/status.h"
 #include "tensor/device.h"
 #include "tensor/noise.h"
@@ -12,7 +15,8 @@ namespace {
 
 TEST(CapturedGraphTest, NeedsCuda) {
   if (cuda_device_count() > 0) GTEST_SKIP() << "this machine has a GPU";
-  EXPECT_ANY_THROW(CapturedGraph::capture([] {}));
+  EXPECT_THROW(CapturedGraph::capture([] {}), base::Error);
+  EXPECT_THROW(LazyGraph().run([] {}), base::Error);
 }
 
 TEST(CapturedGraphTest, ReplaysWithNewInputs) {
@@ -61,6 +65,71 @@ TEST(CapturedGraphTest, CapturesATrainingStep) {
   for (int i = 0; i < 7; ++i) step();  // two warm-up steps were real
   EXPECT_LE(relative_l2(captured, weight), 1e-6);
   EXPECT_GT(weight.detach().abs().sum().item<float>(), 0.0f);
+}
+
+TEST(CapturedGraphTest, WarmUpIsOrderedWithTheCurrentStream) {
+  if (cuda_device_count() == 0) GTEST_SKIP() << "needs a GPU";
+  const auto cuda = at::TensorOptions().device(at::kCUDA);
+  const at::Tensor large = at::ones({4096, 4096}, cuda);
+  at::Tensor x = at::zeros({1 << 20}, cuda);
+  for (int i = 0; i < 20; ++i) at::matmul(large, large);  // keeps the current stream busy
+  x.fill_(3);
+  at::Tensor y;
+  CapturedGraph::warm_up([&] {
+    for (int i = 0; i < 20; ++i) at::matmul(large, large);
+    y = x + 1;
+  });
+  x.fill_(5);
+  EXPECT_TRUE(at::equal((y * 2).cpu(), at::full({1 << 20}, 8.0f)));
+}
+
+// What takes seconds is done once a call, never in vain, and allocates nothing once it is recorded.
+TEST(LazyGraphTest, RunsThenRecordsThenReplays) {
+  if (cuda_device_count() == 0) GTEST_SKIP() << "needs a GPU";
+  const auto cuda = at::TensorOptions().device(at::kCUDA);
+  const at::Tensor weight = gaussian_noise({64, 64}, 1, 0, 0, at::kCUDA);
+  at::Tensor x = at::empty({8, 64}, cuda);
+  at::Tensor y;
+  int bodies = 0;
+  const auto body = [&] {
+    ++bodies;
+    y = at::matmul(x, weight).relu();
+  };
+  LazyGraph graph;
+  for (int call = 1; call <= 4; ++call) {
+    x.copy_(gaussian_noise({8, 64}, 2, call, 0, at::kCUDA));
+    graph.run(body);
+    EXPECT_TRUE(at::equal(y, at::matmul(x, weight).relu())) << "call " << call;
+    EXPECT_EQ(bodies, std::min(call, 2));
+    EXPECT_EQ(graph.bytes() > 0, call > 1);
+  }
+}
+
+// Handles belong to threads: another one warms up for itself.
+TEST(LazyGraphTest, MayChangeThreadsBeforeItIsRecorded) {
+  if (cuda_device_count() == 0) GTEST_SKIP() << "needs a GPU";
+  const auto cuda = at::TensorOptions().device(at::kCUDA);
+  const at::Tensor weight = at::eye(64, cuda);
+  at::Tensor x = at::ones({64, 64}, cuda);
+  at::Tensor y;
+  int bodies = 0;
+  const auto body = [&] {
+    ++bodies;
+    y = at::matmul(x, weight);
+  };
+  LazyGraph graph;
+  graph.run(body);
+  std::thread other([&] {
+    graph.run(body);
+    EXPECT_EQ(graph.bytes(), 0);
+    graph.run(body);
+    EXPECT_GT(graph.bytes(), 0);
+  });
+  other.join();
+  x.fill_(2);
+  graph.run(body);
+  EXPECT_EQ(bodies, 3);
+  EXPECT_EQ(y.sum().item<float>(), 2.0f * 64 * 64);
 }
 
 TEST(CapturedGraphTest, SurvivesABodyThatThrows) {
