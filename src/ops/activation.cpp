@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "ops/ladder.h"
 #include "ops/problems.h"
+#include "ops/row_pass.h"
 
 namespace zoetrope::ops {
 
@@ -35,6 +36,29 @@ at::Tensor activate(const at::Tensor& x, Activation activation) {
       return at::gelu(x, "tanh");
   }
   return x;
+}
+
+Rows activate(const at::Tensor& x, Activation activation, RowFormat format) {
+  RowPass pass;
+  pass.x = x;
+  pass.first = activation;
+  pass.format = format;
+  return row_pass(pass).rows;
+}
+
+Rows swiglu(const at::Tensor& x, RowFormat format) {
+  const auto halves = (x.dim() == 2 ? x.unsqueeze(0) : x).chunk(2, -1);
+  RowPass pass;
+  pass.source = RowSource::kProduct;
+  pass.x = halves[0];
+  pass.y = halves[1];
+  pass.first = Activation::kSilu;
+  pass.format = format;
+  Rows y = row_pass(pass).rows;
+  if (x.dim() != 2) return y;
+  y.values = y.values.squeeze(0);
+  if (y.scale.defined()) y.scale = y.scale.squeeze(0);
+  return y;
 }
 
 bool GegluProblem::grad() const { return needs_grad({&x}); }

@@ -16,6 +16,25 @@ struct SharedKeys {
   at::Tensor k, v;
 };
 
+// How exact attention is, a choice of whoever runs a network: the networks do not know of it.
+enum class AttentionPrecision {
+  kExact,  // in the tensors' dtype
+  kFp8,  // both products in e4m3 where that pays: bf16 self-attention over 2,048 keys or more with
+         // heads of 64 or 128, without a mask or a gradient; exact for everything else
+};
+
+// The precision of what this thread runs while it lives, recordings included. Scopes nest.
+class AttentionScope {
+ public:
+  explicit AttentionScope(AttentionPrecision precision);
+  ~AttentionScope();
+  AttentionScope(const AttentionScope&) = delete;
+  AttentionScope& operator=(const AttentionScope&) = delete;
+
+ private:
+  AttentionPrecision before_;
+};
+
 // q [b, nq, heads, d], k and v [b, nk, heads, d] -> [b, nq, heads, d]; scores scaled by 1/sqrt(d).
 // The inputs may be strided views (slices of a fused projection); the result is contiguous.
 at::Tensor attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,

@@ -7,7 +7,7 @@
 
 namespace zoetrope::ops {
 
-bool ConvProblem::grad() const { return needs_grad({&x, &w.weight, &w.bias}); }
+bool ConvProblem::grad() const { return needs_grad({&x, &w.weight, &w.bias, &residual}); }
 
 bool NormedConvProblem::grad() const {
   return needs_grad(
@@ -25,9 +25,15 @@ at::Tensor conv_aten(const ConvProblem& p) {
       .contiguous();
 }
 
-at::Tensor normed_conv_aten(const NormedConvProblem& p) {
-  const at::Tensor y = conv2d(group_norm(p.x, p.norm), p.w);
+// The residual as an operation of its own.
+template <at::Tensor (*run)(const ConvProblem&)>
+at::Tensor composed(const ConvProblem& p) {
+  const at::Tensor y = run(p);
   return p.residual.defined() ? p.residual + y : y;
+}
+
+at::Tensor normed_conv_aten(const NormedConvProblem& p) {
+  return conv2d(group_norm(p.x, p.norm), p.w, p.residual);
 }
 
 template <class Problem>
@@ -35,12 +41,15 @@ bool on_cpu_without_grad(const Problem& p) {
   return p.x.is_cpu() && !p.grad();
 }
 
-Ladder<ConvProblem> conv_ladder("conv", {{"avx512", avx512::supports, avx512::conv},
-                                         {"aten", always, conv_aten},
-                                         {"reference", on_cpu_without_grad, reference::conv}});
+Ladder<ConvProblem> conv_ladder("conv",
+                                {{"cudnn", cudnn::supports, cudnn::conv},
+                                 {"avx512", avx512::supports, avx512::conv},
+                                 {"aten", always, composed<conv_aten>},
+                                 {"reference", on_cpu_without_grad, composed<reference::conv>}});
 
 Ladder<NormedConvProblem> normed_conv_ladder("normed_conv",
-                                             {{"avx512", avx512::supports, avx512::normed_conv},
+                                             {{"cudnn", cudnn::supports, cudnn::normed_conv},
+                                              {"avx512", avx512::supports, avx512::normed_conv},
                                               {"aten", always, normed_conv_aten},
                                               {"reference", on_cpu_without_grad,
                                                reference::normed_conv}});
@@ -57,13 +66,13 @@ ConvWeight prepare_conv(const at::Tensor& weight, const at::Tensor& bias,
   return w;
 }
 
-at::Tensor conv2d(const at::Tensor& x, const ConvWeight& w) {
-  return conv_ladder({x, w, x.size(1), x.size(2)});
+at::Tensor conv2d(const at::Tensor& x, const ConvWeight& w, const at::Tensor& residual) {
+  return conv_ladder({x, w, x.size(1), x.size(2), residual});
 }
 
 at::Tensor enlarged_conv2d(const at::Tensor& x, int64_t height, int64_t width,
                            const ConvWeight& w) {
-  return conv_ladder({x, w, height, width});
+  return conv_ladder({x, w, height, width, {}});
 }
 
 at::Tensor normed_conv(const at::Tensor& x, const GroupNormParameters& norm, const ConvWeight& w,

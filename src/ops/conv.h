@@ -29,7 +29,8 @@ ConvWeight prepare_conv(const at::Tensor& weight, const at::Tensor& bias,
 
 // x [n, h, w, in] contiguous -> [n, h', w', out] contiguous. A temporal convolution (3, 1, 1) over
 // [b, f, h, w, c] is this with h := f and w := h*w and a (3, 1) kernel.
-at::Tensor conv2d(const at::Tensor& x, const ConvWeight& weight);
+// residual, of the result's shape, is added to it; it may be undefined.
+at::Tensor conv2d(const at::Tensor& x, const ConvWeight& weight, const at::Tensor& residual = {});
 
 // The same of x enlarged to height x width (nearest neighbour), the sizes doubled or one less.
 at::Tensor enlarged_conv2d(const at::Tensor& x, int64_t height, int64_t width,

@@ -123,7 +123,7 @@ Tensor packed(const ConvWeight& w) {
 
 bool supports(const ConvProblem& p) {
   return p.w.packed.defined() && form_of(p.w) == Form::kEnlarged && !p.grad() && suits(p.x) &&
-         p.height == 2 * p.x.size(1) && p.width == 2 * p.x.size(2);
+         !p.residual.defined() && p.height == 2 * p.x.size(1) && p.width == 2 * p.x.size(2);
 }
 
 Tensor conv(const ConvProblem& problem) {

@@ -1,11 +1,8 @@
-// The CUDA variants, forward and backward, against fp64 ATen on the CPU. Built twice: with CUDA for
-// a GPU (ops_cuda_test), and everywhere with the kernels' host emulation (ops_emulated_test).
-//
-// bf16 follows FlashAttention-3's rule: the error is at most twice that of ATen run in bf16, plus
-// one rounding. fp32 must agree to 1e-5 (relative L2). Every at::empty is filled with NaN first.
+// The CUDA variants, forward and backward, against fp64 ATen.
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <c10/core/DeviceGuard.h>
+#include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -15,17 +12,18 @@
 #include "ops/activation.h"
 #include "ops/attention.h"
 #include "ops/cuda_device.cuh"
+#include "ops/kernel_testing.h"
 #include "ops/ladder.h"
 #include "ops/norm.h"
+#include "tensor/dry_run.h"
+#include "tensor/memory.h"
 
 namespace zoetrope::ops {
-
-at::Device kernel_device();  // defined beside the build that is tested
-bool runs_big_problems();    // false where the kernels are emulated
 
 namespace {
 
 using at::Tensor;
+using namespace kernel_testing;
 using Inputs = std::vector<Tensor>;
 
 struct Case {
@@ -35,40 +33,30 @@ struct Case {
   std::function<Tensor(const Inputs&)> run;
 };
 
-Tensor random(at::IntArrayRef sizes) { return at::randn(sizes, at::kDouble); }
-
-double relative_l2(const Tensor& got, const Tensor& want) {
-  return (got - want).norm().item<double>() / (want.norm().item<double>() + 1e-30);
-}
-
-double largest_error(const Tensor& got, const Tensor& want) {
-  return (got - want).abs().max().item<double>();
-}
-
-// The result and the gradient of every input, in fp64 on the CPU. The op's incoming gradient is
+// The result and the gradient of every input, in fp64. The op's incoming gradient is
 // drawn from a fixed seed and rounded to bf16, so that every run gets the same one.
-Inputs evaluate(const Case& c, const char* variant, at::Device device, at::ScalarType dtype) {
+Inputs evaluate(const Case& c, const char* variant, at::ScalarType dtype) {
   Inputs leaves;
   for (const Tensor& t : c.inputs) {
-    leaves.push_back(t.to(device, dtype).contiguous().detach().requires_grad_(true));
+    leaves.push_back(t.to(kernel_device(), dtype).contiguous().detach().requires_grad_(true));
   }
   const ForceVariant force(c.op, variant);
   const Tensor y = c.run(leaves);
   auto generator = at::make_generator<at::CPUGeneratorImpl>(7);
   const Tensor dy = at::randn(y.sizes(), generator, at::kDouble).to(at::kBFloat16);
-  y.backward(dy.to(device, dtype));
-  Inputs out = {y.detach().to(at::kCPU, at::kDouble)};
-  for (const Tensor& leaf : leaves) out.push_back(leaf.grad().to(at::kCPU, at::kDouble));
+  y.backward(dy.to(kernel_device(), dtype));
+  Inputs out = {y.detach().to(at::kDouble)};
+  for (const Tensor& leaf : leaves) out.push_back(leaf.grad().to(at::kDouble));
   return out;
 }
 
 void check(Case c, at::ScalarType dtype) {
   SCOPED_TRACE(c.label + " " + at::toString(dtype));
   for (Tensor& t : c.inputs) t = t.to(dtype).to(at::kDouble);
-  const Inputs got = evaluate(c, "cuda", kernel_device(), dtype);
-  const Inputs again = evaluate(c, "cuda", kernel_device(), dtype);
-  const Inputs want = evaluate(c, "aten", at::kCPU, at::kDouble);
-  const Inputs naive = evaluate(c, "aten", at::kCPU, dtype);
+  const Inputs got = evaluate(c, "cuda", dtype);
+  const Inputs again = evaluate(c, "cuda", dtype);
+  const Inputs want = evaluate(c, "aten", at::kDouble);
+  const Inputs naive = evaluate(c, "aten", dtype);
   for (size_t i = 0; i < got.size(); ++i) {
     SCOPED_TRACE(i == 0 ? "result" : "gradient of input " + std::to_string(i - 1));
     EXPECT_TRUE(at::equal(got[i], again[i])) << "not deterministic";
@@ -78,22 +66,12 @@ void check(Case c, at::ScalarType dtype) {
       EXPECT_LE((got[i] - want[i]).norm().item<double>(),
                 1e-5 * want[i].norm().item<double>() + floor);
     } else {
-      const double rounding = want[i].abs().max().item<double>() * std::ldexp(1.0, -9);
-      EXPECT_LE(largest_error(got[i], want[i]), 2 * largest_error(naive[i], want[i]) + rounding);
-      EXPECT_LE(relative_l2(got[i], want[i]), 2 * relative_l2(naive[i], want[i]) + 1e-6);
+      expect_no_worse_than(naive[i], got[i], want[i]);
     }
   }
 }
 
-class CudaVariants : public testing::TestWithParam<at::ScalarType> {
- protected:
-  void SetUp() override {
-    if (kernel_device().is_cuda() && !at::hasCUDA()) GTEST_SKIP() << "no GPU in this machine";
-    at::manual_seed(testing::UnitTest::GetInstance()->random_seed());
-    at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/true);  // NaN in at::empty
-  }
-  void TearDown() override { at::globalContext().setDeterministicAlgorithms(false, false); }
-};
+using CudaVariants = OnKernelDevice<testing::TestWithParam<at::ScalarType>>;
 
 struct NormSize {
   int64_t n, positions, channels, groups;
@@ -121,13 +99,15 @@ Case group_norm_case(const NormSize& s, bool modulated, Activation activation) {
 
 TEST_P(CudaVariants, GroupNorm) {
   std::vector<NormSize> sizes = {{1, 2, 8, 1},     {2, 7, 16, 2},    {3, 300, 128, 8},
-                                 {2, 33, 320, 32}, {1, 9, 2048, 32}, {5, 513, 24, 3}};
+                                 {2, 33, 320, 32}, {1, 9, 2048, 32}, {5, 513, 24, 3},
+                                 {1, 20, 1040, 1}};
   if (runs_big_problems()) {
     sizes.insert(sizes.end(), {{1024, 256, 128, 8},
                                {64, 4096, 128, 8},
                                {256, 256, 256, 16},
                                {16, 16384, 32, 2},
-                               {3, 4096, 320, 32}});
+                               {3, 4096, 320, 32},
+                               {1, 8200, 2048, 32}});
   }
   for (const NormSize& s : sizes) {
     check(group_norm_case(s, true, Activation::kSilu), GetParam());
@@ -141,9 +121,9 @@ TEST_P(CudaVariants, GroupNormFarFromZero) {
   c.inputs[0] = c.inputs[0] + 1000;
   const at::ScalarType dtype = GetParam();
   for (Tensor& t : c.inputs) t = t.to(dtype).to(at::kDouble);
-  const Tensor want = evaluate(c, "aten", at::kCPU, at::kDouble)[0];
-  const double naive = relative_l2(evaluate(c, "aten", at::kCPU, dtype)[0], want);
-  EXPECT_LE(relative_l2(evaluate(c, "cuda", kernel_device(), dtype)[0], want), 2 * naive + 1e-6);
+  const Tensor want = evaluate(c, "aten", at::kDouble)[0];
+  const double naive = relative_l2(evaluate(c, "aten", dtype)[0], want);
+  EXPECT_LE(relative_l2(evaluate(c, "cuda", dtype)[0], want), 2 * naive + 1e-6);
 }
 
 TEST_P(CudaVariants, LayerNorm) {
@@ -228,6 +208,33 @@ TEST_P(CudaVariants, ParametersMayStartAnywhere) {
   EXPECT_TRUE(at::equal(got, want));
   EXPECT_TRUE(at::equal(w.grad(), w2.grad()));
   EXPECT_TRUE(at::equal(b.grad(), b2.grad()));
+}
+
+// A dry run takes the kernels' memory and starts none. Sizes are multiples of a GPU's blocks.
+TEST_P(CudaVariants, DryRunsAllocateTheSame) {
+  const std::vector<Case> cases = {
+      group_norm_case({2, 64, 128, 1}, true, Activation::kSilu),
+      {"layer_norm",
+       "layer_norm",
+       {random({256, 128}), random({128}), random({128})},
+       [](const Inputs& in) { return layer_norm(in[0], in[1], in[2], 1e-5); }},
+      {"geglu", "geglu", {random({64, 512})}, [](const Inputs& in) { return geglu(in[0]); }}};
+  const c10::NoGradGuard no_gradients;
+  for (const Case& c : cases) {
+    SCOPED_TRACE(c.label);
+    const ForceVariant force(c.op, "cuda");
+    Inputs real, shapes;
+    for (const Tensor& t : c.inputs) real.push_back(t.to(kernel_device(), GetParam()));
+    const tensor::AllocationPeak taken;
+    const Tensor want = c.run(real);
+    const tensor::DryRun dry(at::Device(at::kCUDA, 0));
+    for (const Tensor& t : real) shapes.push_back(at::empty_like(t, at::kMeta));
+    const int64_t before = dry.live_bytes(), begin = dry.now();
+    const Tensor got = c.run(shapes);
+    EXPECT_EQ(got.sizes(), want.sizes());
+    EXPECT_EQ(dry.live_bytes() - before, taken.live_bytes());
+    EXPECT_NEAR(dry.peak_bytes(begin) - before, taken.peak_bytes(), 3 * 512);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Dtypes, CudaVariants, testing::Values(at::kFloat, at::kBFloat16),

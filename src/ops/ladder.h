@@ -15,6 +15,8 @@
 #include <string_view>
 #include <vector>
 
+#include "ops/meter.h"
+
 namespace zoetrope::ops {
 
 // True where autograd will ask for a gradient of any of these (undefined ones are skipped).
@@ -56,6 +58,17 @@ class LadderState {
   mutable std::atomic<int> forced_ = kUnread;
 };
 
+// What a problem costs at least, and its shapes for a reader; problems that are mostly arithmetic
+// have overloads of their own (problems.h). Of the others the result stands for the input.
+template <class Problem>
+Work work_of(const Problem&, const at::Tensor& result) {
+  return {.flops = 0, .bytes = 2.0 * static_cast<double>(bytes_of(result))};
+}
+template <class Problem>
+std::string shapes_of(const Problem&, const at::Tensor& result) {
+  return shape_of(result);
+}
+
 template <class Problem>
 struct Rung {
   std::string_view name;
@@ -73,7 +86,10 @@ class Ladder : public LadderState {
     for (size_t i = 0; i < rungs_.size(); ++i) {
       if (!open(i) || !rungs_[i].supports(problem)) continue;
       count(i);
-      return rungs_[i].run(problem);
+      MeteredCall call(op(), names()[i]);
+      at::Tensor result = rungs_[i].run(problem);
+      if (call) call.finish(work_of(problem, result), shapes_of(problem, result));
+      return result;
     }
     refuse();
   }

@@ -31,6 +31,7 @@ Tensor packed(const LinearWeight& w) {
 bool supports(const LinearProblem& p) {
   const LinearFusion& f = p.fusion;
   if (!p.w.packed.defined() || p.grad() || !suits(p.x)) return false;
+  if (f.activation != Activation::kNone || f.out.defined()) return false;
   if (!absent_or_fits(f.residual) || !absent_or_fits(f.position)) return false;
   if (!f.norm_weight.defined()) return !f.position.defined();
   return absent_or_fits(f.norm_weight) && absent_or_fits(f.norm_bias) && p.x.size(-1) % 16 == 0 &&

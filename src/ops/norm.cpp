@@ -4,6 +4,7 @@
 
 #include "ops/ladder.h"
 #include "ops/problems.h"
+#include "ops/row_pass.h"
 
 namespace zoetrope::ops {
 
@@ -59,17 +60,26 @@ at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::T
   return layer_norm_ladder({x, weight, bias, eps});
 }
 
-// One variant each so far: fp32 inside, rounded once at the end.
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps) {
-  const at::Tensor wide = x.to(at::kFloat);
-  const at::Tensor scale = at::rsqrt(wide.square().mean(-1, true) + eps);
-  return (wide * scale * weight).to(x.dtype());
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps,
+                    Activation activation) {
+  RowPass pass;
+  pass.x = x;
+  pass.norm = NormKind::kRms;
+  pass.eps = eps;
+  pass.weight = weight;
+  pass.last = activation;
+  return row_pass(pass).rows.values;
 }
 
 at::Tensor modulated_norm(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
                           double eps) {
-  const at::Tensor y = at::layer_norm(x.to(at::kFloat), {x.size(-1)}, {}, {}, eps);
-  return (y * (1 + scale) + shift).to(x.dtype());
+  RowPass pass;
+  pass.x = x;
+  pass.norm = NormKind::kLayer;
+  pass.eps = eps;
+  pass.scale = scale;
+  pass.shift = shift;
+  return row_pass(pass).rows.values;
 }
 
 }  // namespace zoetrope::ops

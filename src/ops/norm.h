@@ -27,8 +27,9 @@ at::Tensor group_norm(const at::Tensor& x, const GroupNormParameters& parameters
 at::Tensor layer_norm(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                       double eps);
 
-// x [..., c], weight [c]: x / sqrt(mean(x^2) + eps) * weight.
-at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps);
+// x [..., c], weight [c]: activation(x / sqrt(mean(x^2) + eps) * weight); kNone or kSilu.
+at::Tensor rms_norm(const at::Tensor& x, const at::Tensor& weight, double eps,
+                    Activation activation = Activation::kNone);
 
 // layer_norm without weight and bias, then y * (1 + scale) + shift; scale and shift broadcast to x,
 // in x's dtype or fp32.

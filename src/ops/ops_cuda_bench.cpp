@@ -15,21 +15,17 @@
 
 #include "ops/activation.h"
 #include "ops/attention.h"
+#include "ops/cuda_bench.h"
 #include "ops/ladder.h"
 #include "ops/norm.h"
 #include "tensor/graph_capture.h"
 
-namespace {
+namespace zoetrope::ops {
 
-using at::Tensor;
-using Inputs = std::vector<Tensor>;
-
-constexpr int kRuns = 20;
-
-// Milliseconds, with the 50 MB cache flushed before every run.
 double median_ms(const std::function<void()>& body) {
-  auto graph = zoetrope::tensor::CapturedGraph::capture(body);
-  Tensor flush = at::empty({64 << 20}, at::TensorOptions(at::kCUDA).dtype(at::kFloat));
+  constexpr int kRuns = 20;
+  auto graph = tensor::CapturedGraph::capture(body);
+  at::Tensor flush = at::empty({64 << 20}, at::TensorOptions(at::kCUDA).dtype(at::kFloat));
   std::vector<double> times;
   for (int i = 0; i < kRuns; ++i) {
     at::cuda::CUDAEvent begin(cudaEventDefault), end(cudaEventDefault);
@@ -43,6 +39,14 @@ double median_ms(const std::function<void()>& body) {
   std::sort(times.begin(), times.end());
   return times[kRuns / 2];
 }
+
+}  // namespace zoetrope::ops
+
+namespace {
+
+using at::Tensor;
+using zoetrope::ops::median_ms;
+using Inputs = std::vector<Tensor>;
 
 void report(const std::string& what, const char* variant, double ms, double bytes) {
   std::printf("%-46s %-6s %8.3f ms %7.0f GB/s\n", what.c_str(), variant, ms, bytes / ms * 1e-6);
@@ -128,5 +132,8 @@ int main() {
     return 0;
   }
   bench_all();
+  zoetrope::ops::bench_attention();
+  zoetrope::ops::bench_linear();
+  zoetrope::ops::bench_rows();
   return 0;
 }

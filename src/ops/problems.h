@@ -2,9 +2,13 @@
 // activation.h and so on). Problems refer to the caller's tensors and live for one call.
 #pragma once
 
+#include <string>
+
 #include "ops/attention.h"
+#include "ops/causal_conv.h"
 #include "ops/conv.h"
 #include "ops/linear.h"
+#include "ops/meter.h"
 #include "ops/norm.h"
 
 namespace zoetrope::ops {
@@ -30,16 +34,32 @@ struct GegluProblem {
 
 struct LinearProblem {
   const at::Tensor& x;
+  const at::Tensor& row_scale;  // of quantised rows; else undefined
   const LinearWeight& w;
   const LinearFusion& fusion;
   bool grad() const;
+};
+
+// A quantised weight in a floating-point dtype.
+struct DequantiseProblem {
+  const LinearWeight& w;
+  at::ScalarType dtype;
 };
 
 struct ConvProblem {
   const at::Tensor& x;
   const ConvWeight& w;
   int64_t height, width;  // that x is enlarged to first
+  const at::Tensor& residual;
   bool enlarges() const { return height != x.size(1) || width != x.size(2); }
+  bool grad() const;
+};
+
+struct CausalConvProblem {
+  const at::Tensor& x;
+  const CausalConvWeight& w;
+  at::Tensor& before;
+  const CausalConvFusion& fusion;
   bool grad() const;
 };
 
@@ -67,12 +87,36 @@ struct TemporalAttentionProblem {
   bool grad() const;
 };
 
+// cuDNN's graphs, 16-bit, forward only. Builds without its headers link no_cudnn.cpp, where nothing
+// is supported.
+namespace cudnn {
+bool supports(const ConvProblem& problem);
+bool supports(const NormedConvProblem& problem);
+bool supports(const AttentionProblem& problem);  // in fp8, where that is asked for
+at::Tensor conv(const ConvProblem& problem);
+at::Tensor normed_conv(const NormedConvProblem& problem);
+at::Tensor attention(const AttentionProblem& problem);
+}  // namespace cudnn
+
+// For a Meter (ladder.h).
+Work work_of(const LinearProblem& problem, const at::Tensor& result);
+Work work_of(const ConvProblem& problem, const at::Tensor& result);
+Work work_of(const NormedConvProblem& problem, const at::Tensor& result);
+Work work_of(const CausalConvProblem& problem, const at::Tensor& result);
+Work work_of(const AttentionProblem& problem, const at::Tensor& result);
+std::string shapes_of(const LinearProblem& problem, const at::Tensor& result);
+std::string shapes_of(const ConvProblem& problem, const at::Tensor& result);
+std::string shapes_of(const NormedConvProblem& problem, const at::Tensor& result);
+std::string shapes_of(const CausalConvProblem& problem, const at::Tensor& result);
+std::string shapes_of(const AttentionProblem& problem, const at::Tensor& result);
+
 // Plain loops in fp64 on the CPU, any floating dtype, no derivative: what the others are tested by.
 namespace reference {
 at::Tensor group_norm(const GroupNormProblem& problem);
 at::Tensor layer_norm(const LayerNormProblem& problem);
 at::Tensor geglu(const GegluProblem& problem);
 at::Tensor linear(const LinearProblem& problem);
+at::Tensor dequantise(const DequantiseProblem& problem);
 at::Tensor conv(const ConvProblem& problem);
 at::Tensor normed_conv(const NormedConvProblem& problem);
 at::Tensor attention(const AttentionProblem& problem);
@@ -110,11 +154,24 @@ namespace cuda {
 bool supports(const GroupNormProblem& problem);
 bool supports(const LayerNormProblem& problem);
 bool supports(const GegluProblem& problem);
+bool supports(const CausalConvProblem& problem);
+bool supports(const DequantiseProblem& problem);
 bool supports(const TemporalAttentionProblem& problem);
 at::Tensor group_norm(const GroupNormProblem& problem);
 at::Tensor layer_norm(const LayerNormProblem& problem);
 at::Tensor geglu(const GegluProblem& problem);
+at::Tensor causal_conv(const CausalConvProblem& problem);
+at::Tensor dequantise(const DequantiseProblem& problem);
 at::Tensor temporal_attention(const TemporalAttentionProblem& problem);
 }  // namespace cuda
+
+// Products through cuBLASLt, without derivatives, of bf16, fp16 and fp8 rows with a weight to
+// match; GEGLU and what stands before the product are the caller's. A row's bytes do not depend on
+// the other rows. Builds without CUDA link cublaslt_cpu_only.cpp.
+namespace cublaslt {
+bool supports(const LinearProblem& problem);
+// Undefined, and nothing written, where the library refuses after all.
+at::Tensor linear(const LinearProblem& problem);
+}  // namespace cublaslt
 
 }  // namespace zoetrope::ops

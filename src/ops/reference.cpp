@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ops/problems.h"
+#include "ops/rotary_problem.h"
 
 namespace zoetrope::ops::reference {
 namespace {
@@ -113,10 +114,32 @@ at::Tensor geglu(const GegluProblem& problem) {
   return y.to(problem.x.scalar_type());
 }
 
+at::Tensor dequantise(const DequantiseProblem& problem) {
+  const LinearWeight& w = problem.w;
+  const int64_t out = w.weight.size(0), in = w.in_features(), groups = w.scale.numel() / out;
+  const bool packed = w.format == WeightFormat::kInt4;
+  const at::Tensor codes = widen(w.weight.to(at::kFloat)), scale = widen(w.scale);
+  at::Tensor y = at::empty({out, in}, codes.options());
+  for (int64_t i = 0; i < out * in; ++i) {
+    const int64_t row = i / in, column = i % in;
+    double code = data(codes)[packed ? i / 2 : i];
+    if (packed) {
+      const auto byte = static_cast<int>(code);
+      code = (column % 2 == 0 ? byte % 16 : byte / 16) - 8;
+    }
+    const int64_t group = packed ? column / 64 : 0;
+    y.data_ptr<double>()[i] = code * data(scale)[row * groups + group];
+  }
+  return y.to(problem.dtype);
+}
+
 at::Tensor linear(const LinearProblem& problem) {
   const LinearFusion& f = problem.fusion;
   at::Tensor x = widen(problem.x);
-  const at::Tensor weight = widen(problem.w.weight);
+  if (problem.row_scale.defined()) x = x * widen(problem.row_scale).unsqueeze(-1);
+  const at::Tensor weight = problem.w.format == WeightFormat::kPlain
+                                ? widen(problem.w.weight)
+                                : dequantise({problem.w, at::kDouble});
   const at::Tensor bias = problem.w.bias.defined() ? widen(problem.w.bias) : problem.w.bias;
   const int64_t out = weight.size(0), in = weight.size(1), rows = x.numel() / in;
   if (f.norm_weight.defined()) x = layer_norm({x, f.norm_weight, f.norm_bias, f.norm_eps});
@@ -138,8 +161,10 @@ at::Tensor linear(const LinearProblem& problem) {
     y.data_ptr<double>()[i] = sum;
   }
   if (problem.w.gated) y = geglu({y});
+  y = activate(y, f.activation);
   if (f.residual.defined()) y = y + widen(f.residual);
-  return y.to(problem.x.scalar_type());
+  y = y.to(problem.w.result_dtype());
+  return f.out.defined() ? f.out.copy_(y) : y;
 }
 
 at::Tensor conv(const ConvProblem& problem) {
@@ -170,7 +195,8 @@ at::Tensor conv(const ConvProblem& problem) {
 
 at::Tensor normed_conv(const NormedConvProblem& problem) {
   const at::Tensor wide = widen(problem.x);
-  at::Tensor y = conv({group_norm({wide, problem.norm}), problem.w, wide.size(1), wide.size(2)});
+  at::Tensor y =
+      conv({group_norm({wide, problem.norm}), problem.w, wide.size(1), wide.size(2), {}});
   if (problem.residual.defined()) y = y + widen(problem.residual);
   return y.to(problem.x.scalar_type());
 }
@@ -206,6 +232,41 @@ at::Tensor temporal_attention(const TemporalAttentionProblem& problem) {
            row, [](int64_t, int64_t) { return 0.0; });
   }
   return out.to(problem.q.scalar_type());
+}
+
+at::Tensor join_heads(const JoinHeadsProblem& problem) {
+  std::vector<at::Tensor> parts;
+  for (const HeadStream& s : problem.streams) {
+    parts.push_back(widen(s.x).clone());
+    if (!s.weight.defined()) continue;
+    const at::Tensor weight = widen(s.weight);
+    const int64_t width = weight.size(0);
+    for (int64_t i = 0; i < s.x.numel(); i += width) {
+      double* x = parts.back().data_ptr<double>() + i;
+      double square = 0;
+      for (int64_t c = 0; c < width; ++c) square += x[c] * x[c];
+      const double rstd = 1 / std::sqrt(square / static_cast<double>(width) + s.eps);
+      for (int64_t c = 0; c < width; ++c) x[c] *= rstd * data(weight)[c];
+    }
+  }
+  at::Tensor y = at::cat(parts, 1);
+  const at::ScalarType dtype = problem.streams.front().x.scalar_type();
+  if (!problem.turn.cosine.defined()) return y.to(dtype);
+  const int64_t n = y.size(1), heads = y.size(2), d = y.size(3), half = d / 2;
+  const bool halves = problem.turn.pairs == RotaryPairs::kHalves;
+  const auto table = [&](const at::Tensor& t) {
+    return widen(t.narrow(1, 0, n).expand({y.size(0), n, half}));
+  };
+  const at::Tensor cosine = table(problem.turn.cosine), sine = table(problem.turn.sine);
+  for (int64_t i = 0; i < y.numel() / 2; ++i) {
+    const int64_t head = i / half, pair = i % half, at = head / heads * half + pair;
+    double* a = y.data_ptr<double>() + head * d + (halves ? pair : 2 * pair);
+    double* b = a + (halves ? half : 1);
+    const double c = data(cosine)[at], s = data(sine)[at], first = *a;
+    *a = first * c - *b * s;
+    *b = first * s + *b * c;
+  }
+  return y.to(dtype);
 }
 
 }  // namespace zoetrope::ops::reference

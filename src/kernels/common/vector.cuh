@@ -57,7 +57,8 @@ __device__ inline float to_float(__nv_bfloat16 x) { return __bfloat162float(x); 
 __device__ inline void assign(float& out, float x) { out = x; }
 __device__ inline void assign(__nv_bfloat16& out, float x) { out = __float2bfloat16_rn(x); }
 
-__device__ inline float sigmoid(float x) { return 1.0f / (1.0f + __expf(-x)); }
+// The exact division would be half of a pass's arithmetic.
+__device__ inline float sigmoid(float x) { return __fdividef(1.0f, 1.0f + __expf(-x)); }
 
 // Calls `f` with a value of the element type `dtype` stands for.
 template <class F>

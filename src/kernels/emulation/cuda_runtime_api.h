@@ -37,7 +37,7 @@ float exchange(float value, int mask);
 #define __global__
 #define __device__
 #define __shared__ static
-#define __launch_bounds__(n)
+#define __launch_bounds__(...)
 #define threadIdx (::zoetrope::kernels::emulation::here.thread)
 #define blockIdx (::zoetrope::kernels::emulation::here.block)
 #define blockDim (::zoetrope::kernels::emulation::here.block_dim)
@@ -55,10 +55,18 @@ struct alignas(16) float4 {
 struct alignas(16) uint4 {
   unsigned x, y, z, w;
 };
+struct alignas(8) float2 {
+  float x, y;
+};
+struct alignas(8) uint2 {
+  unsigned x, y;
+};
 struct longlong2 {
   long long x, y;
 };
 inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+inline float2 make_float2(float x, float y) { return {x, y}; }
+inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
 inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
 inline float __uint_as_float(unsigned bits) {
   float out;
@@ -66,4 +74,5 @@ inline float __uint_as_float(unsigned bits) {
   return out;
 }
 inline float __expf(float x) { return std::exp(x); }
+inline float __fdividef(float x, float y) { return x / y; }
 inline int64_t min(int64_t a, int64_t b) { return a < b ? a : b; }

@@ -8,109 +8,106 @@ namespace {
 // channels]. The pivot, the channel's first value, keeps the squares from cancelling when |mean| >>
 // deviation.
 template <class T>
-__global__ void partial_sums(GroupNormForward p, int64_t chunks, int chunk) {
+__global__ void partial_sums(GroupNormForward p, Plan plan) {
   constexpr int V = kWidth<T>;
   const int channels = p.shape.channels;
-  const int64_t sample = blockIdx.x / chunks;
-  const int64_t first = blockIdx.x % chunks * chunk;
-  const int64_t last = min(first + chunk, p.shape.positions);
-  const int channel = threadIdx.x * V;
-  const T* x = static_cast<const T*>(p.x) + sample * p.shape.positions * channels + channel;
+  const Place at(p.shape, plan, blockIdx.x, V);
+  const T* x = static_cast<const T*>(p.x) + at.start;
   const Floats<T> pivot = load(x);
   float sum[V] = {}, square[V] = {};
-#pragma unroll 4
-  for (int64_t i = first + threadIdx.y; i < last; i += blockDim.y) {
-    const Floats<T> f = load(x + i * channels);
+  for (int64_t i = at.first + threadIdx.y; i < at.last; i += kLoads * blockDim.y) {
+    Floats<T> f[kLoads];
+    load_ahead(f, x, i, at, channels);
 #pragma unroll
-    for (int v = 0; v < V; ++v) {
-      const float d = f.v[v] - pivot.v[v];
-      sum[v] += d;
-      square[v] += d * d;
+    for (int k = 0; k < kLoads; ++k) {
+      if (i + k * blockDim.y >= at.last) break;
+#pragma unroll
+      for (int v = 0; v < V; ++v) {
+        const float d = f[k].v[v] - pivot.v[v];
+        sum[v] += d;
+        square[v] += d * d;
+      }
     }
   }
   float* out = p.workspace + static_cast<int64_t>(blockIdx.x) * 2 * channels;
   store_column_sums(sum, square, 0, channels, out, out + channels);
 }
 
-// Joins chunks, then the channels of each group (Chan's rule) -> mean, rstd. One block a sample.
-template <class T>
-__global__ void finalise(GroupNormForward p, int64_t chunks) {
-  __shared__ float mean[kMaxChannels];
-  __shared__ float square[kMaxChannels];
-  const int channels = p.shape.channels;
-  const int64_t sample = blockIdx.x;
-  const float* partial = p.workspace + sample * chunks * 2 * channels;
-  const T* pivot = static_cast<const T*>(p.x) + sample * p.shape.positions * channels;
+// Joins the chunks, then the channels of a group (Chan's rule) -> mean, rstd. One block a group.
+template <class T, int Widest>
+__global__ void finalise(GroupNormForward p, int chunks) {
+  __shared__ float mean[Widest];
+  __shared__ float square[Widest];
+  const int channels = p.shape.channels, width = channels / p.shape.groups;
+  const int64_t sample = blockIdx.x / p.shape.groups;
+  const int first = static_cast<int>(blockIdx.x % p.shape.groups) * width;
+  join_chunks(p.workspace + sample * chunks * 2 * channels, chunks, channels, first, width, mean,
+              square);
+  if (threadIdx.x >= 32) return;
+  const T* pivot = static_cast<const T*>(p.x) + sample * p.shape.positions * channels + first;
   const float count = static_cast<float>(p.shape.positions);
-  for (int c = threadIdx.x; c < channels; c += blockDim.x) {
-    float s1 = 0, s2 = 0;
-#pragma unroll 8
-    for (int64_t i = 0; i < chunks; ++i) {
-      s1 += partial[i * 2 * channels + c];
-      s2 += partial[(i * 2 + 1) * channels + c];
-    }
-    const float shift = s1 / count;
+  for (int c = threadIdx.x; c < width; c += 32) {
+    const float shift = mean[c] / count;
+    square[c] -= mean[c] * shift;
     mean[c] = to_float(pivot[c]) + shift;
-    square[c] = s2 - s1 * shift;
   }
-  __syncthreads();
-  const int width = channels / p.shape.groups;
-  for (int g = threadIdx.x; g < p.shape.groups; g += blockDim.x) {
-    const float first = mean[g * width];
-    float centre = 0;
-    for (int c = g * width; c < (g + 1) * width; ++c) centre += mean[c] - first;
-    centre = first + centre / static_cast<float>(width);
-    float squares = 0;
-    for (int c = g * width; c < (g + 1) * width; ++c) {
-      const float d = mean[c] - centre;
-      squares += square[c] + count * d * d;
-    }
-    const float variance = fmaxf(squares / (count * static_cast<float>(width)), 0.0f);
-    p.mean[sample * p.shape.groups + g] = centre;
-    p.rstd[sample * p.shape.groups + g] = 1.0f / sqrtf(variance + p.affine.eps);
-  }
+  __syncwarp();
+  const float base = mean[0];
+  const float centre =
+      base + over_group(width, [&](int c) { return mean[c] - base; }) / static_cast<float>(width);
+  const float squares = over_group(width, [&](int c) {
+    const float d = mean[c] - centre;
+    return square[c] + count * d * d;
+  });
+  if (threadIdx.x != 0) return;
+  const float variance = fmaxf(squares / (count * static_cast<float>(width)), 0.0f);
+  p.mean[blockIdx.x] = centre;
+  p.rstd[blockIdx.x] = 1.0f / sqrtf(variance + p.affine.eps);
 }
 
 // y from x and the statistics. Walks the input backwards: the end of x is what the first pass left
 // in the cache.
 template <class T>
-__global__ void normalise(GroupNormForward p, int64_t chunks, int chunk) {
+__global__ void normalise(GroupNormForward p, Plan plan) {
   constexpr int V = kWidth<T>;
   const int channels = p.shape.channels;
-  const int64_t index = gridDim.x - 1 - blockIdx.x;
-  const int64_t sample = index / chunks;
-  const int64_t first = index % chunks * chunk;
-  const int64_t last = min(first + chunk, p.shape.positions);
-  const int channel = threadIdx.x * V;
-  const Moments<T> m(p.mean, p.rstd, p.shape, sample, channel);
-  Folded<T> fold(p.affine, sample, channel);
+  const Place at(p.shape, plan, gridDim.x - 1 - blockIdx.x, V);
+  const Moments<T> m(p.mean, p.rstd, p.shape, at.sample, at.channel);
+  Folded<T> fold(p.affine, at.sample, at.channel);
 #pragma unroll
   for (int v = 0; v < V; ++v) fold.gain[v] *= m.rstd[v];
-  const int64_t offset = sample * p.shape.positions * channels + channel;
-  const T* x = static_cast<const T*>(p.x) + offset;
-  T* y = static_cast<T*>(p.y) + offset;
-#pragma unroll 4
-  for (int64_t i = first + threadIdx.y; i < last; i += blockDim.y) {
-    Floats<T> f = load(x + i * channels);
+  const T* x = static_cast<const T*>(p.x) + at.start;
+  T* y = static_cast<T*>(p.y) + at.start;
+  for (int64_t i = at.first + threadIdx.y; i < at.last; i += kLoads * blockDim.y) {
+    Floats<T> f[kLoads];
+    load_ahead(f, x, i, at, channels);
 #pragma unroll
-    for (int v = 0; v < V; ++v) {
-      const float z = (f.v[v] - m.mean[v]) * fold.gain[v] + fold.offset[v];
-      f.v[v] = p.affine.silu ? z * sigmoid(z) : z;
+    for (int k = 0; k < kLoads; ++k) {
+      const int64_t position = i + k * blockDim.y;
+      if (position >= at.last) break;
+#pragma unroll
+      for (int v = 0; v < V; ++v) {
+        const float z = (f[k].v[v] - m.mean[v]) * fold.gain[v] + fold.offset[v];
+        f[k].v[v] = p.affine.silu ? z * sigmoid(z) : z;
+      }
+      store(y + position * channels, f[k]);
     }
-    store(y + i * channels, f);
   }
 }
 
 template <class T>
 cudaError_t forward(const GroupNormForward& p, cudaStream_t stream) {
-  const Plan plan(p.shape);
-  const dim3 grid = plan.grid(p.shape.n);
-  cudaError_t error =
-      launch(partial_sums<T>, grid, plan.block(), stream, p, plan.chunks, plan.chunk);
+  const GroupNormShape& s = p.shape;
+  const Plan plan(s);
+  const bool narrow = s.channels / s.groups <= kNarrowGroup;
+  const dim3 grid = plan.grid(s.n);
+  cudaError_t error = launch(partial_sums<T>, grid, plan.block(), stream, p, plan);
   if (error != cudaSuccess) return error;
-  error = launch(finalise<T>, dim3(p.shape.n), dim3(256), stream, p, plan.chunks);
+  error = launch(narrow ? finalise<T, kNarrowGroup> : finalise<T, kMaxChannels>,
+                 dim3(static_cast<unsigned>(s.n * s.groups)), plan.join_block(s), stream, p,
+                 plan.chunks);
   if (error != cudaSuccess) return error;
-  return launch(normalise<T>, grid, plan.block(), stream, p, plan.chunks, plan.chunk);
+  return launch(normalise<T>, grid, plan.block(), stream, p, plan);
 }
 
 }  // namespace
@@ -121,7 +118,8 @@ bool group_norm_supported(const GroupNormShape& s) {
   if (s.n < 1 || s.positions < 1 || s.channels < width || s.groups < 1) return false;
   if (s.channels % width != 0 || s.channels % s.groups != 0) return false;
   if (s.channels / width > group_norm::kMaxLanes) return false;
-  return s.n * group_norm::Plan(s).chunks < (int64_t{1} << 31);
+  constexpr int64_t kMostBlocks = int64_t{1} << 31;
+  return s.n * s.groups < kMostBlocks && s.n * group_norm::Plan(s).chunks < kMostBlocks;
 }
 
 int64_t group_norm_workspace(const GroupNormShape& s) {

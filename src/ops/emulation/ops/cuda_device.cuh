@@ -5,6 +5,7 @@
 #include <cuda_runtime_api.h>
 
 #include "base/status.h"
+#include "tensor/dry_run.h"
 
 namespace zoetrope::ops::cuda {
 
@@ -12,7 +13,11 @@ struct DeviceGuard {
   explicit DeviceGuard(at::Device) {}
 };
 
-inline bool on_gpu(const at::Tensor& t) { return t.is_cpu(); }
+inline bool on_gpu(const at::Tensor& t) {
+  return t.is_cpu() || tensor::stands_for(t.device()).is_cuda();
+}
+
+inline bool has_grouped_products(at::Device) { return true; }
 
 inline cudaStream_t current_stream() { return nullptr; }
 
