@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 
+#include "ops/causal_conv.h"
 #include "weights/parameters.h"
 
 namespace zoetrope::nn {
@@ -45,16 +46,16 @@ class CausalConv3d {
     int64_t frame_stride = 1;
   };
   CausalConv3d(const weights::Scope& scope, int64_t in, int64_t out, const Options& options);
-  // Of the cached frames and x, the next chunk; then caches the last ones.
-  at::Tensor operator()(const at::Tensor& x, FrameCache& cache) const;
+  // Of the cached frames and x, the next chunk; then caches the last ones. What `fusion` names runs
+  // in the same passes over memory where it can.
+  at::Tensor operator()(const at::Tensor& x, FrameCache& cache,
+                        const ops::CausalConvFusion& fusion = {}) const;
   // Caches the last frames of x, which must have as many as are kept, without a result.
   void remember(const at::Tensor& x, FrameCache& cache) const;
-  at::ScalarType dtype() const { return weight_.scalar_type(); }
+  at::ScalarType dtype() const { return weight_.weight.scalar_type(); }
 
  private:
-  Options options_;
-  int64_t kept_;  // frames that the next chunk still sees
-  at::Tensor weight_, bias_;
+  ops::CausalConvWeight weight_;
 };
 
 }  // namespace zoetrope::nn

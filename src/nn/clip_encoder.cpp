@@ -13,10 +13,10 @@ namespace zoetrope::nn {
 ClipEncoderConfig ClipEncoderConfig::from_json(const weights::JsonObject& json,
                                                const ClipEncoderConfig& defaults) {
   ClipEncoderConfig c = defaults;
-  c.hidden_size = json.get("hidden_size", c.hidden_size);
-  c.intermediate_size = json.get("intermediate_size", c.intermediate_size);
-  c.num_hidden_layers = json.get("num_hidden_layers", c.num_hidden_layers);
-  c.num_attention_heads = json.get("num_attention_heads", c.num_attention_heads);
+  c.hidden_size = json.positive("hidden_size", c.hidden_size);
+  c.intermediate_size = json.positive("intermediate_size", c.intermediate_size);
+  c.num_hidden_layers = json.positive("num_hidden_layers", c.num_hidden_layers);
+  c.num_attention_heads = json.positive("num_attention_heads", c.num_attention_heads);
   c.hidden_act = json.get("hidden_act", c.hidden_act);
   try {
     ops::parse_activation(c.hidden_act);
@@ -24,12 +24,9 @@ ClipEncoderConfig ClipEncoderConfig::from_json(const weights::JsonObject& json,
     throw base::Error(error.status().with_context(json.source() + ": hidden_act"));
   }
   c.layer_norm_eps = json.get("layer_norm_eps", c.layer_norm_eps);
-  if (c.hidden_size <= 0 || c.intermediate_size <= 0 || c.num_hidden_layers <= 0 ||
-      c.num_attention_heads <= 0 || c.hidden_size % c.num_attention_heads != 0) {
+  if (c.hidden_size % c.num_attention_heads != 0) {
     throw base::Error(base::StatusCode::kInvalidArgument,
-                      json.source() +
-                          ": hidden_size, intermediate_size, num_hidden_layers and "
-                          "num_attention_heads must be positive, and the heads divide hidden_size");
+                      json.source() + ": num_attention_heads must divide hidden_size");
   }
   return c;
 }
@@ -60,22 +57,25 @@ ClipEncoder::ClipEncoder(const weights::Scope& scope, const ClipEncoderConfig& c
 }
 
 at::Tensor ClipEncoder::operator()(const at::Tensor& x, const ops::AttentionMask& mask) const {
-  return run(x, mask, layers_.size());
+  return last(penultimate(x, mask), mask);
 }
 
 at::Tensor ClipEncoder::penultimate(const at::Tensor& x, const ops::AttentionMask& mask) const {
-  return run(x, mask, layers_.size() - 1);
+  at::Tensor h = x;
+  for (size_t i = 0; i + 1 < layers_.size(); ++i) h = run(i, h, mask);
+  return h;
 }
 
-at::Tensor ClipEncoder::run(const at::Tensor& x, const ops::AttentionMask& mask,
-                            size_t count) const {
-  at::Tensor h = x;
-  for (size_t i = 0; i < count; ++i) {
-    const Layer& layer = layers_[i];
-    h = h + layer.attention(layer.norm1(h), mask);
-    h = h + layer.down(ops::activate(layer.up(layer.norm2(h)), activation_));
-    tap(fmt::format("{}.layers.{}", path_, i), h);
-  }
+at::Tensor ClipEncoder::last(const at::Tensor& penultimate, const ops::AttentionMask& mask) const {
+  return run(layers_.size() - 1, penultimate, mask);
+}
+
+at::Tensor ClipEncoder::run(size_t layer, const at::Tensor& x,
+                            const ops::AttentionMask& mask) const {
+  const Layer& l = layers_[layer];
+  at::Tensor h = x + l.attention(l.norm1(x), mask);
+  h = h + l.down(ops::activate(l.up(l.norm2(h)), activation_));
+  tap(fmt::format("{}.layers.{}", path_, layer), h);
   return h;
 }
 

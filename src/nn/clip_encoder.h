@@ -42,6 +42,8 @@ class ClipEncoder {
                         const ops::AttentionMask& mask = {}) const;  // [b, n, c]
   // What the last layer is given: transformers' hidden_states[-2].
   at::Tensor penultimate(const at::Tensor& x, const ops::AttentionMask& mask = {}) const;
+  // What the last layer makes of that.
+  at::Tensor last(const at::Tensor& penultimate, const ops::AttentionMask& mask = {}) const;
 
  private:
   struct Layer {
@@ -50,8 +52,7 @@ class ClipEncoder {
     LayerNorm norm2;
     Linear up, down;
   };
-  // Through the first `count` layers.
-  at::Tensor run(const at::Tensor& x, const ops::AttentionMask& mask, size_t count) const;
+  at::Tensor run(size_t layer, const at::Tensor& x, const ops::AttentionMask& mask) const;
 
   std::string path_;
   ops::Activation activation_;

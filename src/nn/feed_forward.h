@@ -29,7 +29,8 @@ class GegluFeedForward {
 class GeluFeedForward {
  public:
   GeluFeedForward(const weights::Scope& scope, int64_t channels, int64_t inner);
-  at::Tensor operator()(const at::Tensor& x) const;  // [..., c] -> [..., c]
+  ops::RowFormat input_format() const { return in_.input_format(); }
+  at::Tensor operator()(const ops::Rows& x) const;  // [..., c] -> [..., c]
 
  private:
   Linear in_, out_;
@@ -45,11 +46,17 @@ class SwigluFeedForward {
  public:
   SwigluFeedForward(const weights::Scope& scope, const SwigluNames& names, int64_t channels,
                     int64_t inner);
-  at::Tensor operator()(const at::Tensor& x) const;  // [..., c] -> [..., c]
+  ops::RowFormat input_format() const { return in_.input_format(); }
+  at::Tensor operator()(const ops::Rows& x) const;  // [..., c] -> [..., c]
 
  private:
   FusedLinear in_;
   Linear out_;
 };
+
+// [first, activation(layer(x))] side by side, as the input of one product. [..., a], [..., c] ->
+// [..., a + out]
+at::Tensor beside(const at::Tensor& first, const Linear& layer, const ops::Rows& x,
+                  ops::Activation activation);
 
 }  // namespace zoetrope::nn

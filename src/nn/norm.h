@@ -9,9 +9,22 @@
 #include "ops/activation.h"
 #include "ops/linear.h"
 #include "ops/norm.h"
+#include "ops/rows.h"
 #include "weights/parameters.h"
 
 namespace zoetrope::nn {
+
+// x + gate * y: a residual stream and what a layer adds to it. gate [b, 1, c] or [b, n, c], x's
+// dtype or fp32; undefined: 1.
+struct GatedSum {
+  at::Tensor x, gate, y;
+};
+
+// A sum, and a norm of it in the format of the layer behind: one pass over memory.
+struct SumAndNorm {
+  at::Tensor sum;
+  ops::Rows norm;
+};
 
 class GroupNorm {
  public:
@@ -32,6 +45,7 @@ class LayerNorm {
  public:
   LayerNorm(const weights::Scope& scope, int64_t channels, double eps = 1e-5);
   at::Tensor operator()(const at::Tensor& x) const;  // [..., c]
+  SumAndNorm of(const GatedSum& sum, ops::RowFormat format) const;
   ops::LinearFusion fusion() const;  // for a linear layer that takes the norm's result
 
  private:
@@ -47,6 +61,9 @@ class RmsNorm {
   RmsNorm(const weights::Scope& scope, int64_t channels, double eps,
           std::string_view name = "weight");
   at::Tensor operator()(const at::Tensor& x) const;  // [..., c]
+  // For passes that do more than the norm (nn/joint_heads.h).
+  const at::Tensor& weight() const { return weight_; }
+  double eps() const { return eps_; }
 
  private:
   double eps_;
@@ -58,5 +75,16 @@ class RmsNorm {
 // [b, 1, c] or [b, n, c], of x's dtype or fp32; the result has x's dtype.
 at::Tensor modulated_norm(const at::Tensor& x, const at::Tensor& scale, const at::Tensor& shift,
                           double eps);
+
+// What surrounds a layer f of a diffusion transformer: x + gate * f(norm(x) * (1 + scale) + shift).
+// [b, 1, c] or [b, n, c] each.
+struct Modulation {
+  at::Tensor shift, scale, gate;
+
+  // The modulated norm of x, in the format of the layer behind.
+  ops::Rows norm(const at::Tensor& x, double eps, ops::RowFormat format) const;
+  SumAndNorm norm(const GatedSum& sum, double eps, ops::RowFormat format) const;
+  at::Tensor add(const at::Tensor& x, const at::Tensor& y) const;  // x + gate * y
+};
 
 }  // namespace zoetrope::nn

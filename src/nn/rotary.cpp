@@ -34,13 +34,7 @@ RotaryTable rotary_table(const at::Tensor& positions, const at::Tensor& frequenc
 }
 
 at::Tensor rotate(const at::Tensor& x, const RotaryTable& table, RotaryPairs pairs) {
-  const at::Tensor wide = x.to(at::kFloat);
-  const bool neighbours = pairs == RotaryPairs::kNeighbours;
-  const at::Tensor pair = neighbours ? wide.unflatten(-1, {-1, 2}) : wide.unflatten(-1, {2, -1});
-  const int64_t dim = neighbours ? -1 : -2;
-  const at::Tensor a = pair.select(dim, 0), b = pair.select(dim, 1);
-  const at::Tensor cosine = table.cosine.unsqueeze(-2), sine = table.sine.unsqueeze(-2);
-  return at::stack({a * cosine - b * sine, a * sine + b * cosine}, dim).flatten(-2).to(x.dtype());
+  return ops::join_heads({{.x = x, .weight = {}}}, {table.cosine, table.sine, pairs});
 }
 
 }  // namespace zoetrope::nn

@@ -7,10 +7,11 @@
 #include <cstdint>
 #include <vector>
 
+#include "ops/rotary.h"
+
 namespace zoetrope::nn {
 
-// Which channels make a pair: 2i and 2i + 1 (FLUX, Wan, HiDream), or i and i + d/2 (Llama).
-enum class RotaryPairs { kNeighbours, kHalves };
+using ops::RotaryPairs;
 
 // Angles as cosine and sine, fp32 [b or 1, n, d/2].
 struct RotaryTable {

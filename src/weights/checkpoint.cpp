@@ -5,7 +5,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
+#include <string_view>
 
 #include "base/in_quotes.h"
 #include "weights/json.h"
@@ -18,6 +20,13 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t kNamesShown = 5;
+
+// What a quantised checkpoint has beside an fp8 "x.weight": its scale, by one of two names, and
+// what it thinks of the activations, which we measure. And a mark of its format.
+constexpr std::array<std::string_view, 2> kWeightScales = {"scale_weight", "weight_scale"};
+constexpr std::array<std::string_view, 2> kInputScales = {"scale_input", "input_scale"};
+constexpr std::string_view kFp8Mark = "scaled_fp8";
+constexpr std::string_view kWeight = "weight";
 
 // Authors publish one file with a name of their own ("flux1-dev.safetensors"): it counts where it
 // is the only one.
@@ -154,8 +163,16 @@ const TensorEntry& CheckpointSource::entry_for(const std::string& name) {
   return checkpoint_.entry(name);
 }
 
-at::Tensor CheckpointSource::converted(const at::Tensor& stored) const {
-  return stored.to(device_, stored.is_floating_point() ? dtype_ : stored.scalar_type());
+// On a GPU in the GPU: the file's bytes are all that crosses the bus.
+at::Tensor CheckpointSource::converted(const at::Tensor& stored) {
+  const at::ScalarType dtype = stored.is_floating_point() ? dtype_ : stored.scalar_type();
+  return device_.is_cuda() ? on_device(stored).to(dtype) : stored.to(device_, dtype);
+}
+
+at::Tensor CheckpointSource::on_device(const at::Tensor& stored) {
+  if (!device_.is_cuda()) return stored.to(device_);
+  if (!uploader_) uploader_.emplace(device_);
+  return uploader_->upload(stored);
 }
 
 at::Tensor CheckpointSource::take(const std::string& name, at::IntArrayRef shape, const Init&) {
@@ -165,7 +182,42 @@ at::Tensor CheckpointSource::take(const std::string& name, at::IntArrayRef shape
         "{}: weight {} has shape [{}] where the model needs [{}]", checkpoint_.file_of(name),
         base::in_quotes(name), fmt::join(entry.shape, ", "), fmt::join(shape, ", "))));
   }
-  return converted(checkpoint_.tensor(name));
+  const at::Tensor stored = checkpoint_.tensor(name);
+  return stored.dim() == 0 ? converted(stored) : rows_of(name, 0, stored.size(0));
+}
+
+// Undefined where the weight needs none.
+at::Tensor CheckpointSource::scale_of(const std::string& name) {
+  const at::Tensor stored = checkpoint_.tensor(name);
+  if (!stored.is_floating_point() || stored.element_size() > 1 || !name.ends_with(kWeight)) {
+    return {};
+  }
+  const std::string stem = name.substr(0, name.size() - kWeight.size());
+  for (const std::string_view input : kInputScales) used_.insert(stem + std::string(input));
+  for (const std::string_view scale : kWeightScales) {
+    const std::string scale_name = stem + std::string(scale);
+    if (!checkpoint_.has(scale_name)) continue;
+    used_.insert(scale_name);
+    const at::Tensor value = checkpoint_.tensor(scale_name).flatten().to(at::kFloat);
+    const std::int64_t rows = stored.size(0);
+    if (value.numel() == 1) return value.expand({rows});
+    if (value.numel() == rows) return value;
+    throw base::Error(base::data_loss(
+        fmt::format("{}: {} has {} scales for the {} rows of {}", checkpoint_.file_of(name),
+                    base::in_quotes(scale_name), value.numel(), rows, base::in_quotes(name))));
+  }
+  return {};
+}
+
+at::Tensor CheckpointSource::rows_of(const std::string& name, std::int64_t first,
+                                     std::int64_t count) {
+  const at::Tensor stored = checkpoint_.tensor(name).narrow(0, first, count);
+  const at::Tensor scale = scale_of(name);
+  if (!scale.defined()) return converted(stored);
+  std::vector<std::int64_t> each_row(static_cast<std::size_t>(stored.dim()), 1);
+  each_row.front() = count;
+  const at::Tensor wide = on_device(stored).to(at::kFloat);
+  return (wide * scale.narrow(0, first, count).view(each_row).to(device_)).to(dtype_);
 }
 
 at::Tensor CheckpointSource::take_rows(const std::string& name, std::int64_t first,
@@ -178,12 +230,14 @@ at::Tensor CheckpointSource::take_rows(const std::string& name, std::int64_t fir
                     checkpoint_.file_of(name), base::in_quotes(name), fmt::join(stored, ", "),
                     fmt::join(shape, ", "), first)));
   }
-  return converted(checkpoint_.tensor(name).narrow(0, first, shape[0]));
+  return rows_of(name, first, shape[0]);
 }
 
 std::vector<std::string> CheckpointSource::unused() const {
   std::vector<std::string> rest = checkpoint_.names();
-  std::erase_if(rest, [this](const std::string& name) { return used_.contains(name); });
+  std::erase_if(rest, [this](const std::string& name) {
+    return used_.contains(name) || name.ends_with(kFp8Mark);
+  });
   return rest;
 }
 

@@ -11,11 +11,13 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
+#include "tensor/host_to_device.h"
 #include "weights/parameters.h"
 #include "weights/safetensors.h"
 
@@ -64,7 +66,9 @@ class CheckpointSource final : public ParameterSource {
                             at::Device device = at::kCPU)
       : checkpoint_(std::move(checkpoint)), dtype_(dtype), device_(device) {}
 
-  // Throws kNotFound or kDataLoss, naming the parameter, both shapes and the file. Floating-point
+  // Throws kNotFound or kDataLoss, naming the parameter, both shapes and the file. fp8 weights are
+  // multiplied by their scales where the checkpoint has any ("x.scale_weight" or "x.weight_scale"
+  // beside "x.weight", one for the tensor or one for each row). Floating-point
   // weights are converted; integer ones (position ids) keep their dtype. On the CPU, without
   // conversion, the result shares the mapped file.
   at::Tensor take(const std::string& name, at::IntArrayRef shape, const Init& init) override;
@@ -82,11 +86,15 @@ class CheckpointSource final : public ParameterSource {
 
  private:
   const TensorEntry& entry_for(const std::string& name);
-  at::Tensor converted(const at::Tensor& stored) const;
+  at::Tensor converted(const at::Tensor& stored);
+  at::Tensor on_device(const at::Tensor& stored);
+  at::Tensor rows_of(const std::string& name, std::int64_t first, std::int64_t count);
+  at::Tensor scale_of(const std::string& name);
 
   Checkpoint checkpoint_;
   at::ScalarType dtype_;
   at::Device device_;
+  std::optional<tensor::HostToDevice> uploader_;  // made when it is first needed
   std::set<std::string> used_;
 };
 

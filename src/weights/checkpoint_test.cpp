@@ -200,6 +200,37 @@ TEST_F(CheckpointFolder, SourceConvertsAndRemembersWhatWasTaken) {
   EXPECT_TRUE(source.expect_all_used().ok());
 }
 
+// As quantised checkpoints are published: with a scale for the tensor or for each row, by either
+// name, or without.
+TEST_F(CheckpointFolder, Fp8WeightsComeWithTheirScales) {
+  const at::Tensor codes = at::tensor({1.0, -448.0, 0.5, 3.5, 0.0, -0.015625}).view({3, 2});
+  const at::Tensor fp8 = codes.to(at::kFloat8_e4m3fn);
+  const at::Tensor rows = at::tensor({0.5, 2.0, 3.0}).to(at::kFloat);
+  save(folder_ / "model.safetensors", {{"whole.weight", fp8},
+                                       {"whole.scale_weight", at::scalar_tensor(0.25, at::kFloat)},
+                                       {"whole.scale_input", at::ones({1})},
+                                       {"rows.weight", fp8},
+                                       {"rows.weight_scale", rows.view({3, 1})},
+                                       {"bare.weight", fp8},
+                                       {"bad.weight", fp8},
+                                       {"bad.weight_scale", at::ones({2})},
+                                       {"scaled_fp8", at::zeros({2}).to(at::kFloat8_e4m3fn)}});
+  CheckpointSource source(open());
+  const at::Tensor wide = codes.to(at::kFloat);
+  EXPECT_TRUE(at::equal(source.take("whole.weight", {3, 2}, kInit), wide * 0.25));
+  EXPECT_TRUE(at::equal(source.take("rows.weight", {3, 2}, kInit), wide * rows.view({3, 1})));
+  EXPECT_TRUE(at::equal(source.take_rows("rows.weight", 1, {2, 2}),
+                        (wide * rows.view({3, 1})).slice(0, 1)));
+  EXPECT_TRUE(at::equal(source.take("bare.weight", {3, 2}, kInit), wide));
+  EXPECT_THAT(source.unused(), ElementsAre("bad.weight", "bad.weight_scale"));
+  EXPECT_THAT(error_of(
+                  [&] {
+                    source.take("bad.weight", {3, 2}, kInit);
+                  },
+                  StatusCode::kDataLoss),
+              HasSubstr("2 scales for the 3 rows"));
+}
+
 TEST_F(CheckpointFolder, SourceSharesTheMappingWhenNothingIsConverted) {
   save(folder_ / "model.safetensors", sample());
   const Checkpoint checkpoint = open();

@@ -55,6 +55,12 @@ const nlohmann::json* JsonObject::find(const std::string& key) const {
   return at == json_->end() || at->is_null() ? nullptr : &*at;
 }
 
+int64_t JsonObject::positive(const std::string& key, int64_t fallback) const {
+  const auto value = get<int64_t>(key, fallback);
+  if (value <= 0) fail(source_, prefix_ + key, "positive");
+  return value;
+}
+
 bool JsonObject::has(const std::string& key) const { return find(key) != nullptr; }
 
 bool JsonObject::is_list(const std::string& key) const {

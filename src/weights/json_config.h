@@ -3,6 +3,7 @@
 // replaced: it is an error that names file, field and expected type.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
@@ -32,6 +33,7 @@ class JsonObject {
   }
   template <typename T>
   T require(const std::string& key) const;
+  int64_t positive(const std::string& key, int64_t fallback) const;  // get, and over 0
 
   bool has(const std::string& key) const;  // present and not null
   bool is_list(const std::string& key) const;

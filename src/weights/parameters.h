@@ -12,6 +12,8 @@
 #include <string>
 #include <string_view>
 
+#include "tensor/weight_format.h"
+
 namespace zoetrope::weights {
 
 // How a parameter starts when it is not loaded. Sources that load ignore it.
@@ -34,6 +36,14 @@ class ParameterSource {
   // base::Error (kNotFound, kDataLoss) naming the parameter.
   virtual at::Tensor take(const std::string& name, at::IntArrayRef shape, const Init& init) = 0;
   virtual bool has(const std::string& name) const = 0;
+  // What a layer holds on to for good, made of parameters under `path`: joined, packed, quantised.
+  // A source that keeps weights elsewhere than where they are used answers with a tensor of the
+  // same shape, strides and dtype whose contents are there when the layer runs.
+  virtual at::Tensor keep(const std::string& /*path*/, const at::Tensor& made) { return made; }
+  // How the linear layer `path` is to hold the weight that it takes; it may be unable to.
+  virtual tensor::WeightFormat format_of(const std::string& /*path*/) const {
+    return tensor::WeightFormat::kPlain;
+  }
 };
 
 // A dotted path into a source. Cheap to copy; the source must outlive it.
@@ -50,6 +60,8 @@ class Scope {
     return source_->take(join(name), shape, init);
   }
   bool has(std::string_view name) const { return source_->has(join(name)); }
+  at::Tensor keep(const at::Tensor& made) const { return source_->keep(path_, made); }
+  tensor::WeightFormat format() const { return source_->format_of(path_); }
   const std::string& path() const { return path_; }
 
  private:
