@@ -3,12 +3,15 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
+#include "base/status.h"
 #include "models/generated_source.h"
 #include "weights/checkpoint.h"
 #include "weights/json_config.h"
@@ -27,6 +30,31 @@ inline double relative_error(const at::Tensor& value, const at::Tensor& referenc
 
 inline weights::JsonObject json_object(const nlohmann::json& json) {
   return weights::JsonObject::parse(json.dump(), "config.json").value_or_throw();
+}
+
+// The message of what `call` refuses.
+template <typename Call>
+std::string refusal(const Call& call) {
+  try {
+    call();
+  } catch (const base::Error& error) {
+    return error.what();
+  }
+  return "nothing was refused";
+}
+
+// Config::from_json takes `good`, and refuses it with each of the changes `bad` in a message that
+// names the file and the changed field (of several the first).
+template <typename Config>
+void expect_refusals(const nlohmann::json& good, const std::vector<nlohmann::json>& bad) {
+  Config::from_json(json_object(good));
+  for (const nlohmann::json& changes : bad) {
+    nlohmann::json json = good;
+    json.update(changes);
+    const std::string message = refusal([&] { Config::from_json(json_object(json)); });
+    EXPECT_THAT(message, testing::HasSubstr("config.json: ")) << changes;
+    EXPECT_THAT(message, testing::HasSubstr(changes.begin().key())) << changes;
+  }
 }
 
 // A folder as save_pretrained writes it, with the reference's inputs and outputs.

@@ -73,11 +73,6 @@ void validate(const AnimateUnetConfig& c, const std::string& source) {
       throw Error(StatusCode::kInvalidArgument, fmt::format("{}: {}", source, message));
     }
   };
-  check(c.in_channels > 0 && c.out_channels > 0, "in_channels and out_channels must be positive");
-  check(c.layers_per_block > 0, "layers_per_block must be positive");
-  check(c.cross_attention_dim > 0, "cross_attention_dim must be positive");
-  check(c.norm_num_groups > 0 && c.attention_head_dim > 0,
-        "norm_num_groups and attention_head_dim must be positive");
   check(!c.block_out_channels.empty(), "block_out_channels must not be empty");
   for (const int64_t width : c.block_out_channels) {
     check(width > 0 && width % c.norm_num_groups == 0 && width % c.attention_head_dim == 0,
@@ -99,15 +94,15 @@ void validate(const AnimateUnetConfig& c, const std::string& source) {
 
 AnimateUnetConfig AnimateUnetConfig::from_json(const JsonObject& json) {
   AnimateUnetConfig c;
-  c.in_channels = json.get("in_channels", c.in_channels);
-  c.out_channels = json.get("out_channels", c.out_channels);
+  c.in_channels = json.positive("in_channels", c.in_channels);
+  c.out_channels = json.positive("out_channels", c.out_channels);
   c.block_out_channels = json.get("block_out_channels", c.block_out_channels);
   c.down_block_has_attention = read_blocks(json, c.down_block_has_attention, kDown);
   c.up_block_has_attention = read_blocks(json, c.up_block_has_attention, kUp);
-  c.layers_per_block = json.get("layers_per_block", c.layers_per_block);
-  c.norm_num_groups = json.get("norm_num_groups", c.norm_num_groups);
-  c.cross_attention_dim = json.get("cross_attention_dim", c.cross_attention_dim);
-  c.attention_head_dim = json.get("attention_head_dim", c.attention_head_dim);
+  c.layers_per_block = json.positive("layers_per_block", c.layers_per_block);
+  c.norm_num_groups = json.positive("norm_num_groups", c.norm_num_groups);
+  c.cross_attention_dim = json.positive("cross_attention_dim", c.cross_attention_dim);
+  c.attention_head_dim = json.positive("attention_head_dim", c.attention_head_dim);
   visit_variants(c, [&](const char* name, auto& field) { field = json.get(name, field); });
   validate(c, json.source());
   return c;

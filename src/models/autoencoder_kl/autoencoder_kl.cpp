@@ -140,6 +140,12 @@ at::Tensor AutoencoderKl::decode(const at::Tensor& latents) const {
   return decoder_(post_quant_ ? (*post_quant_)(z) : z);
 }
 
+at::Tensor AutoencoderKl::decode(const at::Tensor& latents, const nn::Tiling& tiling) const {
+  require_image(latents, config_.latent_channels, "latents");
+  return nn::decode_in_tiles(latents, tiling, config_.downscale(),
+                             [this](const at::Tensor& tile) { return decode(tile); });
+}
+
 at::Tensor AutoencoderKl::normalise(const at::Tensor& latents) const {
   return (latents.to(at::kFloat) - latents_mean_.to(latents.device())) *
          latents_scale_.to(latents.device());

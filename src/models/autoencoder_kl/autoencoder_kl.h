@@ -17,6 +17,7 @@
 #include "models/autoencoder_kl/config.h"
 #include "nn/conv.h"
 #include "nn/norm.h"
+#include "nn/tiles.h"
 #include "weights/parameters.h"
 
 namespace zoetrope::models {
@@ -76,6 +77,9 @@ class AutoencoderKl {
   // latents [n, h, w, latent], as encode gives them -> images [n, h * d, w * d, out_channels],
   // roughly in [-1, 1]. Peak memory grows with n: give it few frames at a time.
   at::Tensor decode(const at::Tensor& latents) const;
+  // The same in overlapping squares, as in diffusers' tiled_decode (nn/tiles.h). Each is normalised
+  // by itself.
+  at::Tensor decode(const at::Tensor& latents, const nn::Tiling& tiling) const;
 
   // To a denoiser's scale: (z - mean) * scaling_factor / std, and back. Any shape ending in the
   // latent channels; computed in fp32, result fp32.

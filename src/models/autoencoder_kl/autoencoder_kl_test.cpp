@@ -131,22 +131,7 @@ TEST(Autoencoder, RefusesOtherShapesByName) {
   EXPECT_THROW(model.decode(at::rand({16, 16, 4})), base::Error);
 }
 
-class AutoencoderConfig : public testing::Test {
- protected:
-  // The message of the refusal of `changes` to a sound configuration; empty if there was none.
-  static std::string refusal(const nlohmann::json& changes) {
-    nlohmann::json json = small().to_json();
-    json.update(changes);
-    try {
-      AutoencoderKlConfig::from_json(json_object(json));
-    } catch (const base::Error& error) {
-      return error.what();
-    }
-    return {};
-  }
-};
-
-TEST_F(AutoencoderConfig, SurvivesTheWayThroughJson) {
+TEST(AutoencoderConfig, SurvivesTheWayThroughJson) {
   AutoencoderKlConfig c = small();
   c.shift_factor = 0.5;
   c.latents_mean = {1, 2, 3, 4};
@@ -159,24 +144,18 @@ TEST_F(AutoencoderConfig, SurvivesTheWayThroughJson) {
   EXPECT_FALSE(read.use_quant_conv);
 }
 
-TEST_F(AutoencoderConfig, RefusalsNameTheField) {
-  using testing::HasSubstr;
-  EXPECT_EQ(refusal(nlohmann::json::object()), "");
-  const nlohmann::json bad[] = {{{"latent_channels", 0}},
-                                {{"layers_per_block", -1}},
-                                {{"norm_num_groups", 3}},
-                                {{"block_out_channels", nlohmann::json::array()}},
-                                {{"scaling_factor", 0.0}},
-                                {{"latents_mean", {1.0}}},
-                                {{"latents_std", {1.0, 1.0, 1.0, 1.0}}},
-                                {{"down_block_types", {"AttnDownEncoderBlock2D", "x"}}},
-                                {{"up_block_types", {"UpDecoderBlock2D"}}},
-                                {{"act_fn", "relu"}}};
-  for (const auto& changes : bad) {
-    const std::string message = refusal(changes);
-    EXPECT_THAT(message, HasSubstr("config.json: ")) << changes;
-    EXPECT_THAT(message, HasSubstr(changes.begin().key())) << changes;
-  }
+TEST(AutoencoderConfig, RefusalsNameTheField) {
+  expect_refusals<AutoencoderKlConfig>(small().to_json(),
+                                       {{{"latent_channels", 0}},
+                                        {{"layers_per_block", -1}},
+                                        {{"norm_num_groups", 3}},
+                                        {{"block_out_channels", nlohmann::json::array()}},
+                                        {{"scaling_factor", 0.0}},
+                                        {{"latents_mean", {1.0}}},
+                                        {{"latents_std", {1.0, 1.0, 1.0, 1.0}}},
+                                        {{"down_block_types", {"AttnDownEncoderBlock2D", "x"}}},
+                                        {{"up_block_types", {"UpDecoderBlock2D"}}},
+                                        {{"act_fn", "relu"}}});
 }
 
 }  // namespace

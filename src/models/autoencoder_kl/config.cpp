@@ -39,10 +39,6 @@ void require_that(bool condition, const JsonObject& json, const char* message) {
 
 void validate(const AutoencoderKlConfig& c, const JsonObject& json) {
   const auto latent = static_cast<size_t>(c.latent_channels);
-  require_that(c.in_channels > 0 && c.out_channels > 0 && c.latent_channels > 0, json,
-               "in_channels, out_channels and latent_channels must be positive");
-  require_that(c.layers_per_block > 0, json, "layers_per_block must be positive");
-  require_that(c.norm_num_groups > 0, json, "norm_num_groups must be positive");
   require_that(!c.block_out_channels.empty(), json, "block_out_channels must not be empty");
   for (const int64_t width : c.block_out_channels) {
     require_that(width > 0 && width % c.norm_num_groups == 0, json,
@@ -62,12 +58,12 @@ void validate(const AutoencoderKlConfig& c, const JsonObject& json) {
 
 AutoencoderKlConfig AutoencoderKlConfig::from_json(const JsonObject& json) {
   AutoencoderKlConfig c;
-  c.in_channels = json.get("in_channels", c.in_channels);
-  c.out_channels = json.get("out_channels", c.out_channels);
+  c.in_channels = json.positive("in_channels", c.in_channels);
+  c.out_channels = json.positive("out_channels", c.out_channels);
   c.block_out_channels = json.get("block_out_channels", c.block_out_channels);
-  c.layers_per_block = json.get("layers_per_block", c.layers_per_block);
-  c.latent_channels = json.get("latent_channels", c.latent_channels);
-  c.norm_num_groups = json.get("norm_num_groups", c.norm_num_groups);
+  c.layers_per_block = json.positive("layers_per_block", c.layers_per_block);
+  c.latent_channels = json.positive("latent_channels", c.latent_channels);
+  c.norm_num_groups = json.positive("norm_num_groups", c.norm_num_groups);
   c.use_quant_conv = json.get("use_quant_conv", c.use_quant_conv);
   c.use_post_quant_conv = json.get("use_post_quant_conv", c.use_post_quant_conv);
   c.mid_block_add_attention = json.get("mid_block_add_attention", c.mid_block_add_attention);

@@ -140,6 +140,12 @@ at::Tensor AutoencoderKlWan::decode(const at::Tensor& latents) const {
   return decode_unclamped(latents).clamp_(-1.0, 1.0);
 }
 
+at::Tensor AutoencoderKlWan::decode(const at::Tensor& latents, const nn::Tiling& tiling) const {
+  require_clip(latents, config_.z_dim, "latents");
+  const auto decode_tile = [this](const at::Tensor& tile) { return decode_unclamped(tile); };
+  return nn::decode_in_tiles(latents, tiling, config_.downscale(), decode_tile).clamp_(-1.0, 1.0);
+}
+
 at::Tensor AutoencoderKlWan::normalise(const at::Tensor& latents) const {
   return (latents.to(at::kFloat) - latents_mean_.to(latents.device())) /
          latents_std_.to(latents.device());

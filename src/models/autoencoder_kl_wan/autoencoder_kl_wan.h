@@ -18,6 +18,7 @@
 #include "models/autoencoder_kl_wan/blocks.h"
 #include "models/autoencoder_kl_wan/config.h"
 #include "nn/causal_conv.h"
+#include "nn/tiles.h"
 #include "weights/parameters.h"
 
 namespace zoetrope::models {
@@ -67,14 +68,8 @@ class AutoencoderKlWan {
   // [-1, 1].
   at::Tensor decode(const at::Tensor& latents) const;
 
-  // The same in overlapping squares, for pictures whose activations do not fit; both in latents.
-  // Neighbours fade into one another over what they share, as in diffusers' tiled_decode, so the
-  // result differs a little from the untiled one.
-  struct Tiling {
-    int64_t tile = 32;
-    int64_t overlap = 8;
-  };
-  at::Tensor decode(const at::Tensor& latents, const Tiling& tiling) const;
+  // The same in overlapping squares, as in diffusers' tiled_decode (nn/tiles.h).
+  at::Tensor decode(const at::Tensor& latents, const nn::Tiling& tiling) const;
 
   // To the denoiser's scale, (z - latents_mean) / latents_std, and back. Any shape ending in z_dim;
   // computed in fp32, result fp32.

@@ -4,7 +4,6 @@
 
 #include <vector>
 
-#include "ops/activation.h"
 #include "ops/attention.h"
 #include "ops/norm.h"
 
@@ -41,12 +40,17 @@ at::Tensor WanNorm::operator()(const at::Tensor& x) const {
   return ops::rms_norm(x, gamma_, kNormEps);
 }
 
+ops::CausalConvFusion WanNorm::fusion(const at::Tensor& residual) const {
+  return {.norm_weight = gamma_, .norm_eps = kNormEps, .residual = residual};
+}
+
 WanNormedConv::WanNormedConv(const Scope& scope, std::string_view norm, std::string_view conv,
                              int64_t in, int64_t out)
     : norm_(scope.sub(norm), in), conv_(scope.sub(conv), in, out, kWanConv) {}
 
-at::Tensor WanNormedConv::operator()(const at::Tensor& x, nn::FrameCache& cache) const {
-  return conv_(ops::activate(norm_(x), ops::Activation::kSilu), cache);
+at::Tensor WanNormedConv::operator()(const at::Tensor& x, nn::FrameCache& cache,
+                                     const at::Tensor& residual) const {
+  return conv_(x, cache, norm_.fusion(residual));
 }
 
 WanResidualBlock::WanResidualBlock(const Scope& scope, int64_t in, int64_t out)
@@ -55,8 +59,7 @@ WanResidualBlock::WanResidualBlock(const Scope& scope, int64_t in, int64_t out)
 }
 
 at::Tensor WanResidualBlock::operator()(const at::Tensor& x, nn::FrameCache& cache) const {
-  const at::Tensor h = second_(first_(x, cache), cache);
-  return h + (shortcut_ ? (*shortcut_)(x, cache) : x);
+  return second_(first_(x, cache), cache, shortcut_ ? (*shortcut_)(x, cache) : x);
 }
 
 WanPixelAttention::WanPixelAttention(const Scope& scope, int64_t channels)

@@ -25,6 +25,8 @@ class WanNorm {
   // `trailing`: how many dimensions of size 1 follow gamma's channels in the checkpoint.
   WanNorm(const weights::Scope& scope, int64_t channels, int64_t trailing = 3);
   at::Tensor operator()(const at::Tensor& x) const;  // [..., c]
+  // For a convolution of its silu.
+  ops::CausalConvFusion fusion(const at::Tensor& residual) const;
 
  private:
   at::Tensor gamma_;  // [c]
@@ -35,7 +37,9 @@ class WanNormedConv {
  public:
   WanNormedConv(const weights::Scope& scope, std::string_view norm, std::string_view conv,
                 int64_t in, int64_t out);
-  at::Tensor operator()(const at::Tensor& x, nn::FrameCache& cache) const;
+  // residual, of the result's shape, is added to it; it may be undefined.
+  at::Tensor operator()(const at::Tensor& x, nn::FrameCache& cache,
+                        const at::Tensor& residual = {}) const;
 
  private:
   WanNorm norm_;

@@ -21,9 +21,7 @@ void validate(const AutoencoderKlWanConfig& c, const JsonObject& json) {
     }
   };
   const auto positive = [](auto value) { return value > 0; };
-  check(c.in_channels > 0 && c.out_channels > 0, "in_channels and out_channels must be positive");
   check(c.base_dim > 0 && c.base_dim % 2 == 0, "base_dim must be positive and even");
-  check(c.z_dim > 0 && c.num_res_blocks > 0, "z_dim and num_res_blocks must be positive");
   check(!c.dim_mult.empty() && std::ranges::all_of(c.dim_mult, positive),
         "dim_mult must not be empty, its entries positive");
   check(c.temporal_downsample.size() + 1 == c.levels(),
@@ -56,12 +54,12 @@ int64_t AutoencoderKlWanConfig::frame_downscale() const {
 
 AutoencoderKlWanConfig AutoencoderKlWanConfig::from_json(const JsonObject& json) {
   AutoencoderKlWanConfig c;
-  c.in_channels = json.get("in_channels", c.in_channels);
-  c.out_channels = json.get("out_channels", c.out_channels);
+  c.in_channels = json.positive("in_channels", c.in_channels);
+  c.out_channels = json.positive("out_channels", c.out_channels);
   c.base_dim = json.get("base_dim", c.base_dim);
-  c.z_dim = json.get("z_dim", c.z_dim);
+  c.z_dim = json.positive("z_dim", c.z_dim);
   c.dim_mult = json.get("dim_mult", c.dim_mult);
-  c.num_res_blocks = json.get("num_res_blocks", c.num_res_blocks);
+  c.num_res_blocks = json.positive("num_res_blocks", c.num_res_blocks);
   c.temporal_downsample = json.get("temperal_downsample", c.temporal_downsample);
   c.latents_mean = json.get("latents_mean", c.latents_mean);
   c.latents_std = json.get("latents_std", c.latents_std);

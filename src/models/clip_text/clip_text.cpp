@@ -45,6 +45,10 @@ ClipText::ClipText(const Scope& scope, const ClipTextConfig& config)
 }
 
 at::Tensor ClipText::operator()(const at::Tensor& token_ids) const {
+  return states(token_ids).last;
+}
+
+ClipText::States ClipText::states(const at::Tensor& token_ids) const {
   base::require(token_ids.dim() == 2, "clip_text: token ids must be [batch, tokens]");
   const int64_t n = token_ids.size(1);
   if (n > config_.max_position_embeddings) {
@@ -54,7 +58,9 @@ at::Tensor ClipText::operator()(const at::Tensor& token_ids) const {
   }
   const at::Tensor x =
       at::embedding(token_embedding_, token_ids) + position_embedding_.narrow(0, 0, n);
-  return final_norm_(encoder_(x, {.causal = true, .additive = {}}));
+  const ops::AttentionMask mask{.causal = true, .additive = {}};
+  const at::Tensor penultimate = encoder_.penultimate(x, mask);
+  return {penultimate, final_norm_(encoder_.last(penultimate, mask))};
 }
 
 at::Tensor ClipText::pooled(const at::Tensor& hidden, const at::Tensor& token_ids) const {

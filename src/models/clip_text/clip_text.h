@@ -41,6 +41,12 @@ class ClipText {
   // nothing before it.
   at::Tensor operator()(const at::Tensor& token_ids) const;
 
+  struct States {
+    at::Tensor penultimate;  // what the last layer is given: transformers' hidden_states[-2]
+    at::Tensor last;         // as above
+  };
+  States states(const at::Tensor& token_ids) const;
+
   // The row of `hidden` (as returned above for the same ids) at each prompt's end token, projected
   // if the model has a projection. [b, hidden_size or projection_dim]
   at::Tensor pooled(const at::Tensor& hidden, const at::Tensor& token_ids) const;

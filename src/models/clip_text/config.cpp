@@ -1,11 +1,8 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include "base/status.h"
 #include "models/clip_text/clip_text.h"
 
 namespace zoetrope::models {
@@ -20,17 +17,13 @@ constexpr int64_t kDefaultProjection = 512;
 ClipTextConfig ClipTextConfig::from_json(const weights::JsonObject& json) {
   ClipTextConfig c;
   c.encoder = nn::ClipEncoderConfig::from_json(json, c.encoder);
-  c.vocab_size = json.get("vocab_size", c.vocab_size);
-  c.max_position_embeddings = json.get("max_position_embeddings", c.max_position_embeddings);
+  c.vocab_size = json.positive("vocab_size", c.vocab_size);
+  c.max_position_embeddings = json.positive("max_position_embeddings", c.max_position_embeddings);
   c.eos_token_id = json.get("eos_token_id", c.eos_token_id);
   // Every CLIPTextConfig has projection_dim; which class was saved tells whether it is used.
   const auto classes = json.get<std::vector<std::string>>("architectures", {});
   if (std::find(classes.begin(), classes.end(), kWithProjection) != classes.end()) {
     c.projection_dim = json.get("projection_dim", kDefaultProjection);
-  }
-  if (c.vocab_size <= 0 || c.max_position_embeddings <= 0) {
-    throw base::Error(base::StatusCode::kInvalidArgument,
-                      json.source() + ": vocab_size and max_position_embeddings must be positive");
   }
   return c;
 }

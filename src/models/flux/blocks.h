@@ -9,8 +9,8 @@
 #include <string_view>
 
 #include "models/flux/config.h"
-#include "nn/attention.h"
 #include "nn/feed_forward.h"
+#include "nn/joint_heads.h"
 #include "nn/linear.h"
 #include "nn/norm.h"
 #include "nn/rotary.h"
@@ -26,52 +26,27 @@ struct FluxBlockInputs {
   const nn::RotaryTable& rope;  // of all n tokens
 };
 
-// Shift and scale of an adaptive norm, and the gate of the branch behind it; [b, 1, c] each.
-struct FluxModulation {
-  at::Tensor shift, scale, gate;
-  // The norm of x, [b, n, c].
-  at::Tensor norm(const at::Tensor& x) const;
-  // x + gate * branch
-  at::Tensor add(const at::Tensor& x, const at::Tensor& branch) const;
-};
-
-// Projections to queries, keys and values, the first two normalised a head at a time.
-class FluxProjections {
- public:
-  // What a checkpoint calls the layers.
-  struct Names {
-    std::string_view q, k, v, norm_q, norm_k;
-  };
-  FluxProjections(const weights::Scope& scope, const Names& names, const FluxConfig& config);
-  nn::QueryKeyValue operator()(const at::Tensor& x) const;  // [b, n, c] -> [b, n, heads, d] each
-
- private:
-  nn::HeadLayout heads_;
-  nn::FusedLinear qkv_;
-  nn::RmsNorm norm_q_, norm_k_;
-};
-
 // A double-stream block's half: the layers of one stream, text or image.
 class FluxStream {
  public:
   struct Names {
     std::string_view modulation;
-    FluxProjections::Names projections;
+    nn::ProjectionNames projections;
     std::string_view out, feed_forward;
   };
   FluxStream(const weights::Scope& scope, const Names& names, const FluxConfig& config);
 
   struct Modulations {
-    FluxModulation attention, feed_forward;
+    nn::Modulation attention, feed_forward;
   };
   Modulations modulations(const at::Tensor& embedding) const;
-  nn::QueryKeyValue project(const at::Tensor& x, const Modulations& m) const;
+  nn::StreamHeads project(const at::Tensor& x, const Modulations& m) const;
   // x after the attention's result, [b, n, heads, d], and the feed-forward layer.
   at::Tensor finish(const at::Tensor& x, const at::Tensor& attended, const Modulations& m) const;
 
  private:
   nn::Linear modulation_;
-  FluxProjections projections_;
+  nn::StreamProjections projections_;
   nn::Linear out_;
   nn::GeluFeedForward feed_forward_;
 };
@@ -95,7 +70,7 @@ class FluxSingleBlock {
 
  private:
   nn::Linear modulation_;
-  FluxProjections projections_;
+  nn::StreamProjections projections_;
   nn::Linear up_, out_;
 };
 

@@ -1,9 +1,6 @@
 #include "models/flux/config.h"
 
-#include <fmt/format.h>
-
 #include <numeric>
-#include <utility>
 
 #include "base/status.h"
 
@@ -14,30 +11,17 @@ using base::StatusCode;
 
 FluxConfig FluxConfig::from_json(const weights::JsonObject& json) {
   FluxConfig c;
-  c.in_channels = json.get("in_channels", c.in_channels);
-  c.out_channels = json.get("out_channels", c.in_channels);
-  c.num_layers = json.get("num_layers", c.num_layers);
-  c.num_single_layers = json.get("num_single_layers", c.num_single_layers);
-  c.attention_head_dim = json.get("attention_head_dim", c.attention_head_dim);
-  c.num_attention_heads = json.get("num_attention_heads", c.num_attention_heads);
-  c.joint_attention_dim = json.get("joint_attention_dim", c.joint_attention_dim);
-  c.pooled_projection_dim = json.get("pooled_projection_dim", c.pooled_projection_dim);
+  c.in_channels = json.positive("in_channels", c.in_channels);
+  c.out_channels = json.positive("out_channels", c.in_channels);
+  c.num_layers = json.positive("num_layers", c.num_layers);
+  c.num_single_layers = json.positive("num_single_layers", c.num_single_layers);
+  c.attention_head_dim = json.positive("attention_head_dim", c.attention_head_dim);
+  c.num_attention_heads = json.positive("num_attention_heads", c.num_attention_heads);
+  c.joint_attention_dim = json.positive("joint_attention_dim", c.joint_attention_dim);
+  c.pooled_projection_dim = json.positive("pooled_projection_dim", c.pooled_projection_dim);
   c.guidance_embeds = json.get("guidance_embeds", c.guidance_embeds);
   c.axes_dims_rope = json.get("axes_dims_rope", c.axes_dims_rope);
 
-  for (const auto& [field, value] : {std::pair{"in_channels", c.in_channels},
-                                     {"out_channels", c.out_channels},
-                                     {"num_layers", c.num_layers},
-                                     {"num_single_layers", c.num_single_layers},
-                                     {"attention_head_dim", c.attention_head_dim},
-                                     {"num_attention_heads", c.num_attention_heads},
-                                     {"joint_attention_dim", c.joint_attention_dim},
-                                     {"pooled_projection_dim", c.pooled_projection_dim}}) {
-    if (value <= 0) {
-      throw Error(StatusCode::kInvalidArgument,
-                  fmt::format("{}: {} must be positive", json.source(), field));
-    }
-  }
   if (json.get<int64_t>("patch_size", 1) != 1) {
     throw Error(StatusCode::kUnimplemented, json.source() + ": patch_size: only 1 is supported");
   }

@@ -94,8 +94,9 @@ at::Tensor Flux::forward(const at::Tensor& patches, const at::Tensor& timestep,
   }
   // Here the scale comes before the shift, unlike in the blocks.
   const auto m = norm_out_(in.embedding).unsqueeze(1).chunk(2, -1);
+  const nn::Modulation out{.shift = m[1], .scale = m[0], .gate = {}};
   return proj_out_(
-      nn::modulated_norm(x.narrow(1, text, patches.size(1)), m[0], m[1], kFluxNormEps));
+      out.norm(x.narrow(1, text, patches.size(1)), kFluxNormEps, proj_out_.input_format()));
 }
 
 }  // namespace zoetrope::models

@@ -9,11 +9,11 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <string>
 
 #include "models/hidream/config.h"
 #include "models/hidream/experts.h"
-#include "nn/attention.h"
+#include "nn/feed_forward.h"
+#include "nn/joint_heads.h"
 #include "nn/linear.h"
 #include "nn/norm.h"
 #include "nn/rotary.h"
@@ -34,23 +34,6 @@ struct HiDreamTokens {
   nn::RotaryTable positions;  // of all tokens, those of the context last
 };
 
-// The projections of one stream of tokens.
-class HiDreamProjections {
- public:
-  // `suffix`: of the names in the checkpoint.
-  HiDreamProjections(const weights::Scope& scope, const HiDreamConfig& config,
-                     const std::string& suffix = {});
-  at::Tensor queries(const at::Tensor& x) const;  // [b, n, c] -> [b, n, heads, d]
-  at::Tensor keys(const at::Tensor& x) const;
-  at::Tensor values(const at::Tensor& x) const;
-  at::Tensor output(const at::Tensor& attended) const;  // [b, n, heads, d] -> [b, n, c]
-
- private:
-  nn::HeadLayout heads_;
-  nn::Linear q_, k_, v_, out_;
-  nn::RmsNorm q_norm_, k_norm_;
-};
-
 // Image and text tokens have weights of their own and meet in the attention.
 class HiDreamDoubleBlock {
  public:
@@ -61,7 +44,8 @@ class HiDreamDoubleBlock {
 
  private:
   nn::Linear modulation_;
-  HiDreamProjections image_, text_;
+  nn::StreamProjections image_, text_;
+  nn::Linear image_out_, text_out_;
   RoutedExperts image_feed_forward_;
   nn::SwigluFeedForward text_feed_forward_;
 };
@@ -75,7 +59,8 @@ class HiDreamSingleBlock {
 
  private:
   nn::Linear modulation_;
-  HiDreamProjections attention_;
+  nn::StreamProjections projections_;
+  nn::Linear out_;
   RoutedExperts feed_forward_;
 };
 

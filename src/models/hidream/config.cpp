@@ -26,12 +26,8 @@ void validate(const HiDreamConfig& c, const std::string& source) {
       throw Error(StatusCode::kInvalidArgument, fmt::format("{}: {}", source, message));
     }
   };
-  check(c.patch_size > 0 && c.in_channels > 0 && c.out_channels > 0 && c.text_emb_dim > 0,
-        "patch_size, in_channels, out_channels and text_emb_dim must be positive");
   check(c.num_layers >= 0 && c.num_single_layers >= 0 && c.blocks() > 0,
         "num_layers and num_single_layers must not be negative, nor both zero");
-  check(c.attention_head_dim > 0 && c.num_attention_heads > 0,
-        "attention_head_dim and num_attention_heads must be positive");
   check(c.caption_channels.size() == 2 && positive(c.caption_channels),
         "caption_channels must hold the widths of T5 and of Llama");
   check(c.num_activated_experts > 0 && c.num_activated_experts <= c.num_routed_experts,
@@ -53,15 +49,15 @@ void validate(const HiDreamConfig& c, const std::string& source) {
 
 HiDreamConfig HiDreamConfig::from_json(const JsonObject& json) {
   HiDreamConfig c;
-  c.patch_size = json.get("patch_size", c.patch_size);
-  c.in_channels = json.get("in_channels", c.in_channels);
-  c.out_channels = json.get("out_channels", c.in_channels);
+  c.patch_size = json.positive("patch_size", c.patch_size);
+  c.in_channels = json.positive("in_channels", c.in_channels);
+  c.out_channels = json.positive("out_channels", c.in_channels);
   c.num_layers = json.get("num_layers", c.num_layers);
   c.num_single_layers = json.get("num_single_layers", c.num_single_layers);
-  c.attention_head_dim = json.get("attention_head_dim", c.attention_head_dim);
-  c.num_attention_heads = json.get("num_attention_heads", c.num_attention_heads);
+  c.attention_head_dim = json.positive("attention_head_dim", c.attention_head_dim);
+  c.num_attention_heads = json.positive("num_attention_heads", c.num_attention_heads);
   c.caption_channels = json.require<std::vector<int64_t>>("caption_channels");
-  c.text_emb_dim = json.get("text_emb_dim", c.text_emb_dim);
+  c.text_emb_dim = json.positive("text_emb_dim", c.text_emb_dim);
   c.num_routed_experts = json.get("num_routed_experts", c.num_routed_experts);
   c.num_activated_experts = json.get("num_activated_experts", c.num_activated_experts);
   c.axes_dims_rope = json.require<std::vector<int64_t>>("axes_dims_rope");

@@ -6,9 +6,9 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <vector>
 
 #include "nn/feed_forward.h"
+#include "nn/grouped_linear.h"
 #include "nn/linear.h"
 #include "weights/parameters.h"
 
@@ -21,10 +21,9 @@ nn::SwigluFeedForward hidream_feed_forward(const weights::Scope& scope, int64_t 
 // A mixture of experts: every token goes through the shared one and, weighted by the softmax of the
 // gate, through the `activated` ones that the gate scores highest.
 //
-// Tokens are sorted by expert, so each expert sees its own in one product, and are summed in the
-// order of their choices: the same bytes every time. How many tokens an expert has must be known on
-// the host, so a call waits once for the device. (All experts on all tokens, masked, would need no
-// wait but 1.6 times the products of a whole block of HiDream-I1.)
+// Tokens are sorted by expert, so that the experts are one product over groups of rows, and are
+// summed in the order of their choices: the same bytes every time, and no host waits to know how
+// many tokens an expert has (ops/experts.h).
 class RoutedExperts {
  public:
   struct Counts {
@@ -34,13 +33,9 @@ class RoutedExperts {
   at::Tensor operator()(const at::Tensor& x) const;  // [b, n, c] -> [b, n, c]
 
  private:
-  // rows [r, c]; weight and expert [r, activated]: which experts a row goes to -> [r, c]
-  at::Tensor routed(const at::Tensor& rows, const at::Tensor& weight,
-                    const at::Tensor& expert) const;
-
-  int64_t activated_;
+  int64_t experts_, activated_;
   nn::Linear gate_;
-  std::vector<nn::SwigluFeedForward> experts_;
+  nn::GroupedLinear in_, out_;
   nn::SwigluFeedForward shared_;
 };
 

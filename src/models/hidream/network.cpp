@@ -142,7 +142,8 @@ at::Tensor HiDream::picture(const at::Tensor& tokens, const at::Tensor& embeddin
                             const Grid& grid) const {
   const int64_t patch = config_.patch_size;
   const auto parts = final_modulation_(at::silu(embedding)).unsqueeze(1).chunk(2, -1);
-  return final_(nn::modulated_norm(tokens, parts[1], parts[0], kHiDreamNormEps))
+  const nn::Modulation last{.shift = parts[0], .scale = parts[1], .gate = {}};
+  return final_(last.norm(tokens, kHiDreamNormEps, final_.input_format()))
       .unflatten(2, {patch, patch, config_.out_channels})
       .unflatten(1, {grid.rows, grid.columns})
       .permute({0, 1, 3, 2, 4, 5})

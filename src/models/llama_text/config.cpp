@@ -45,17 +45,9 @@ void validate(const LlamaTextConfig& c, const JsonObject& json) {
   const auto check = [&](bool condition, StatusCode code, const char* message) {
     if (!condition) throw Error(code, fmt::format("{}: {}", json.source(), message));
   };
-  check(c.vocab_size > 0 && c.hidden_size > 0 && c.intermediate_size > 0 &&
-            c.num_hidden_layers > 0 && c.max_position_embeddings > 0,
-        StatusCode::kInvalidArgument,
-        "vocab_size, hidden_size, intermediate_size, num_hidden_layers and "
-        "max_position_embeddings must be positive");
-  check(c.num_key_value_heads > 0 && c.num_attention_heads > 0 &&
-            c.num_attention_heads % c.num_key_value_heads == 0,
-        StatusCode::kInvalidArgument,
+  check(c.num_attention_heads % c.num_key_value_heads == 0, StatusCode::kInvalidArgument,
         "num_attention_heads must be a multiple of num_key_value_heads");
-  check(c.head_dim > 0 && c.head_dim % 2 == 0, StatusCode::kInvalidArgument,
-        "head_dim must be even");
+  check(c.head_dim % 2 == 0, StatusCode::kInvalidArgument, "head_dim must be even");
   check(json.get<std::string>("hidden_act", "silu") == "silu", StatusCode::kUnimplemented,
         "hidden_act: only silu is supported");
   check(!json.get("attention_bias", false) && !json.get("mlp_bias", false),
@@ -66,15 +58,14 @@ void validate(const LlamaTextConfig& c, const JsonObject& json) {
 
 LlamaTextConfig LlamaTextConfig::from_json(const JsonObject& json) {
   LlamaTextConfig c;
-  c.vocab_size = json.get("vocab_size", c.vocab_size);
-  c.hidden_size = json.get("hidden_size", c.hidden_size);
-  c.intermediate_size = json.get("intermediate_size", c.intermediate_size);
-  c.num_hidden_layers = json.get("num_hidden_layers", c.num_hidden_layers);
-  c.num_attention_heads = json.get("num_attention_heads", c.num_attention_heads);
-  c.num_key_value_heads = json.get("num_key_value_heads", c.num_attention_heads);
-  if (c.num_attention_heads > 0) c.head_dim = c.hidden_size / c.num_attention_heads;
-  c.head_dim = json.get("head_dim", c.head_dim);
-  c.max_position_embeddings = json.get("max_position_embeddings", c.max_position_embeddings);
+  c.vocab_size = json.positive("vocab_size", c.vocab_size);
+  c.hidden_size = json.positive("hidden_size", c.hidden_size);
+  c.intermediate_size = json.positive("intermediate_size", c.intermediate_size);
+  c.num_hidden_layers = json.positive("num_hidden_layers", c.num_hidden_layers);
+  c.num_attention_heads = json.positive("num_attention_heads", c.num_attention_heads);
+  c.num_key_value_heads = json.positive("num_key_value_heads", c.num_attention_heads);
+  c.head_dim = json.positive("head_dim", c.hidden_size / c.num_attention_heads);
+  c.max_position_embeddings = json.positive("max_position_embeddings", c.max_position_embeddings);
   c.rms_norm_eps = json.get("rms_norm_eps", c.rms_norm_eps);
   read_rope(json, c);
   validate(c, json);

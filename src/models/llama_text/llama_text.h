@@ -1,6 +1,6 @@
 // Llama 3.1 as a text encoder: its hidden states, not its words (Grattafiori et al., "The Llama 3
 // herd of models", arXiv 2407.21783; transformers, models/llama/modeling_llama.py). Checkpoints of
-// LlamaForCausalLM load as they are (its lm_head.weight stays unused), and those of LlamaModel,
+// LlamaForCausalLM load as they are (its lm_head.weight is left out), and those of LlamaModel,
 // whose names lack the prefix `model.`.
 // Immutable after construction; any thread may call it.
 #pragma once

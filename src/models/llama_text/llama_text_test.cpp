@@ -88,12 +88,7 @@ TEST(LlamaText, RefusalsNameWhatIsWrong) {
   const LlamaText model(weights::Scope(source), small_config());
   const at::Tensor ids = some_ids(1, 11);
   const auto message = [&](const at::Tensor& token_ids, const at::Tensor& mask, int64_t state) {
-    try {
-      model(token_ids, mask, {state});
-    } catch (const base::Error& error) {
-      return std::string(error.what());
-    }
-    return std::string();
+    return refusal([&] { model(token_ids, mask, {state}); });
   };
   EXPECT_EQ(message(ids, {}, 0), "llama_text: 11 tokens, the model takes at most 10");
   EXPECT_EQ(message(ids.narrow(1, 0, 4), {}, 3),
@@ -130,13 +125,9 @@ TEST(LlamaTextConfig, RefusalsNameTheField) {
   for (const auto& [changes, field] : bad) {
     nlohmann::json json = small();
     json.update(changes);
-    try {
-      LlamaTextConfig::from_json(json_object(json));
-      ADD_FAILURE() << changes;
-    } catch (const base::Error& error) {
-      EXPECT_THAT(error.what(), testing::HasSubstr("config.json: "));
-      EXPECT_THAT(error.what(), testing::HasSubstr(field));
-    }
+    const std::string message = refusal([&] { LlamaTextConfig::from_json(json_object(json)); });
+    EXPECT_THAT(message, testing::HasSubstr("config.json: "));
+    EXPECT_THAT(message, testing::HasSubstr(field));
   }
 }
 

@@ -1,7 +1,4 @@
-#include <fmt/format.h>
-
 #include <string>
-#include <utility>
 
 #include "base/status.h"
 #include "models/t5_text/t5_text.h"
@@ -13,12 +10,12 @@ using base::StatusCode;
 
 T5TextConfig T5TextConfig::from_json(const weights::JsonObject& json) {
   T5TextConfig c;
-  c.vocab_size = json.get("vocab_size", c.vocab_size);
-  c.d_model = json.get("d_model", c.d_model);
-  c.d_kv = json.get("d_kv", c.d_kv);
-  c.d_ff = json.get("d_ff", c.d_ff);
-  c.num_layers = json.get("num_layers", c.num_layers);
-  c.num_heads = json.get("num_heads", c.num_heads);
+  c.vocab_size = json.positive("vocab_size", c.vocab_size);
+  c.d_model = json.positive("d_model", c.d_model);
+  c.d_kv = json.positive("d_kv", c.d_kv);
+  c.d_ff = json.positive("d_ff", c.d_ff);
+  c.num_layers = json.positive("num_layers", c.num_layers);
+  c.num_heads = json.positive("num_heads", c.num_heads);
   c.relative_attention_num_buckets =
       json.get("relative_attention_num_buckets", c.relative_attention_num_buckets);
   // Configurations written before transformers 4.17 lack the distance: it was 128.
@@ -35,17 +32,6 @@ T5TextConfig T5TextConfig::from_json(const weights::JsonObject& json) {
   if (json.require<std::string>("feed_forward_proj") != "gated-gelu") {
     throw Error(StatusCode::kUnimplemented,
                 json.source() + ": feed_forward_proj: only gated-gelu is supported");
-  }
-  for (const auto& [field, value] : {std::pair{"vocab_size", c.vocab_size},
-                                     {"d_model", c.d_model},
-                                     {"d_kv", c.d_kv},
-                                     {"d_ff", c.d_ff},
-                                     {"num_layers", c.num_layers},
-                                     {"num_heads", c.num_heads}}) {
-    if (value <= 0) {
-      throw Error(StatusCode::kInvalidArgument,
-                  fmt::format("{}: {} must be positive", json.source(), field));
-    }
   }
   // Half of the buckets for each direction, half of those for single distances.
   const int64_t buckets = c.relative_attention_num_buckets;

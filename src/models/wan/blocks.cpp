@@ -19,9 +19,10 @@ using weights::Scope;
 // The image embedder's norms do not take the configuration's.
 constexpr double kImageNormEps = 1e-5;
 
-// x + gate * y in fp32, in x's dtype.
-at::Tensor gated_add(const at::Tensor& x, const at::Tensor& gate, const at::Tensor& y) {
-  return (x.to(at::kFloat) + gate * y.to(at::kFloat)).to(x.dtype());
+constexpr nn::ProjectionNames kSelf{"to_q", "to_k", "to_v", "norm_q", "norm_k"};
+
+nn::HeadLayout heads_of(const WanConfig& c) {
+  return {c.num_attention_heads, c.width() / c.num_attention_heads};
 }
 
 }  // namespace
@@ -78,31 +79,55 @@ at::Tensor WanImageEmbedding::operator()(const at::Tensor& tokens) const {
   return norm2_(down_(ops::activate(up_(norm1_(x)), Activation::kGelu)));
 }
 
-WanAttention::WanAttention(const Scope& scope, const WanConfig& config)
+// ---- Attention ------------------------------------------------------------------------------
+
+WanSelfAttention::WanSelfAttention(const Scope& scope, const WanConfig& config)
+    : projections_(scope, kSelf, heads_of(config), nn::NormSpan::kAllHeads, config.eps),
+      out_(scope.sub("to_out", 0), config.width(), config.width()) {}
+
+at::Tensor WanSelfAttention::operator()(const ops::Rows& x, const nn::RotaryTable& rotary) const {
+  const auto [q, k, v] = nn::join({projections_(x)}, rotary);
+  return out_(ops::attention(q, k, v).flatten(-2));
+}
+
+WanCrossAttention::WanCrossAttention(const Scope& scope, const WanConfig& config)
     : heads_(config.num_attention_heads),
       q_(scope.sub("to_q"), config.width(), config.width()),
-      k_(scope.sub("to_k"), config.width(), config.width()),
-      v_(scope.sub("to_v"), config.width(), config.width()),
       out_(scope.sub("to_out", 0), config.width(), config.width()),
       norm_q_(scope.sub("norm_q"), config.width(), config.eps),
-      norm_k_(scope.sub("norm_k"), config.width(), config.eps) {}
-
-nn::KeyValue WanAttention::project(const at::Tensor& context) const {
-  return {norm_k_(k_(context)).unflatten(-1, {heads_, -1}),
-          v_(context).unflatten(-1, {heads_, -1})};
+      text_{nn::FusedLinear(scope, {"to_k", "to_v"}, config.width(), config.width(),
+                            nn::Bias::kPresent),
+            nn::RmsNorm(scope.sub("norm_k"), config.width(), config.eps)} {
+  if (config.image_dim > 0) {
+    image_.emplace(KeyValues{nn::FusedLinear(scope, {"add_k_proj", "add_v_proj"}, config.width(),
+                                             config.width(), nn::Bias::kPresent),
+                             nn::RmsNorm(scope.sub("norm_added_k"), config.width(), config.eps)});
+  }
 }
 
-at::Tensor WanAttention::queries(const at::Tensor& x) const {
-  return norm_q_(q_(x)).unflatten(-1, {heads_, -1});
+nn::KeyValue WanCrossAttention::project(const KeyValues& layers, const at::Tensor& context) const {
+  const auto parts = layers.kv(context).chunk(2, -1);
+  return {layers.norm(parts[0]).unflatten(-1, {heads_, -1}), parts[1].unflatten(-1, {heads_, -1})};
 }
 
-at::Tensor WanAttention::output(const at::Tensor& attended) const {
+WanContext WanCrossAttention::project(const at::Tensor& text, const at::Tensor& image) const {
+  WanContext context{project(text_, text), {}};
+  if (image_) context.image = project(*image_, image);
+  return context;
+}
+
+at::Tensor WanCrossAttention::operator()(const ops::Rows& x, const WanContext& context) const {
+  const at::Tensor q = norm_q_(q_(x)).unflatten(-1, {heads_, -1});
+  at::Tensor attended = ops::attention(q, context.text.k, context.text.v);
+  // A softmax of its own: what the image adds does not depend on how long the text is.
+  if (image_) attended = attended + ops::attention(q, context.image.k, context.image.v);
   return out_(attended.flatten(-2));
 }
 
+// ---- WanBlock -------------------------------------------------------------------------------
+
 WanBlock::WanBlock(const Scope& scope, const WanConfig& config)
-    : heads_(config.num_attention_heads),
-      eps_(config.eps),
+    : eps_(config.eps),
       scale_shift_table_(
           scope
               .take("scale_shift_table", {1, 6, config.width()},
@@ -111,48 +136,18 @@ WanBlock::WanBlock(const Scope& scope, const WanConfig& config)
       self_(scope.sub("attn1"), config),
       cross_(scope.sub("attn2"), config),
       norm2_(scope.sub("norm2"), config.width(), config.eps),
-      up_(scope.sub("ffn.net.0.proj"), config.width(), config.ffn_dim),
-      down_(scope.sub("ffn.net.2"), config.ffn_dim, config.width()) {
-  if (config.image_dim > 0) {
-    const Scope cross = scope.sub("attn2");
-    added_.emplace(AddedKeys{nn::Linear(cross.sub("add_k_proj"), config.width(), config.width()),
-                             nn::Linear(cross.sub("add_v_proj"), config.width(), config.width()),
-                             nn::RmsNorm(cross.sub("norm_added_k"), config.width(), config.eps)});
-  }
-}
-
-WanContext WanBlock::project(const at::Tensor& text, const at::Tensor& image) const {
-  WanContext context{cross_.project(text), {}};
-  if (added_) {
-    context.image = {added_->norm(added_->k(image)).unflatten(-1, {heads_, -1}),
-                     added_->v(image).unflatten(-1, {heads_, -1})};
-  }
-  return context;
-}
-
-at::Tensor WanBlock::attend(const at::Tensor& x, const nn::RotaryTable& rotary) const {
-  const auto [k, v] = self_.project(x);
-  return self_.output(
-      ops::attention(nn::rotate(self_.queries(x), rotary), nn::rotate(k, rotary), v));
-}
-
-at::Tensor WanBlock::attend(const at::Tensor& x, const WanContext& context) const {
-  const at::Tensor q = cross_.queries(x);
-  at::Tensor attended = ops::attention(q, context.text.k, context.text.v);
-  // A softmax of its own: what the image adds does not depend on how long the text is.
-  if (added_) attended = attended + ops::attention(q, context.image.k, context.image.v);
-  return cross_.output(attended);
-}
+      feed_forward_(scope.sub("ffn"), config.width(), config.ffn_dim) {}
 
 at::Tensor WanBlock::operator()(const at::Tensor& x, const at::Tensor& modulation,
                                 const nn::RotaryTable& rotary, const WanContext& context) const {
   const auto m = (scale_shift_table_ + modulation.to(at::kFloat)).chunk(6, 1);  // [b, 1, c] each
-  const at::Tensor &shift = m[0], &scale = m[1], &gate = m[2];
-  const at::Tensor &ffn_shift = m[3], &ffn_scale = m[4], &ffn_gate = m[5];
-  at::Tensor h = gated_add(x, gate, attend(nn::modulated_norm(x, scale, shift, eps_), rotary));
-  h = h + attend(norm2_(h), context);
-  const at::Tensor inner = up_(nn::modulated_norm(h, ffn_scale, ffn_shift, eps_));
-  return gated_add(h, ffn_gate, down_(ops::activate(inner, Activation::kGeluTanh)));
+  const nn::Modulation self{m[0], m[1], m[2]}, feed_forward{m[3], m[4], m[5]};
+
+  const at::Tensor a = self_(self.norm(x, eps_, self_.input_format()), rotary);
+  const auto [h, to_cross] = norm2_.of({x, self.gate, a}, cross_.input_format());
+  const at::Tensor b = cross_(to_cross, context);
+  const auto [g, inner] = feed_forward.norm({h, {}, b}, eps_, feed_forward_.input_format());
+  return feed_forward.add(g, feed_forward_(inner));
 }
 
 }  // namespace zoetrope::models

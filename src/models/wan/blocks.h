@@ -11,6 +11,8 @@
 
 #include "models/wan/config.h"
 #include "nn/attention.h"
+#include "nn/feed_forward.h"
+#include "nn/joint_heads.h"
 #include "nn/linear.h"
 #include "nn/norm.h"
 #include "nn/rotary.h"
@@ -53,18 +55,38 @@ struct WanContext {
   nn::KeyValue image;  // undefined where the network takes no image embeddings
 };
 
-// Attention with RMS-normed queries and keys; the norm runs across all heads.
-class WanAttention {
+// Attention of the tokens to each other. Queries and keys are normalised across all heads.
+class WanSelfAttention {
  public:
-  WanAttention(const weights::Scope& scope, const WanConfig& config);
-  nn::KeyValue project(const at::Tensor& context) const;  // [b, m, c]
-  at::Tensor queries(const at::Tensor& x) const;          // [b, n, c] -> [b, n, heads, d]
-  at::Tensor output(const at::Tensor& attended) const;    // [b, n, heads, d] -> [b, n, c]
+  WanSelfAttention(const weights::Scope& scope, const WanConfig& config);
+  ops::RowFormat input_format() const { return projections_.input_format(); }
+  at::Tensor operator()(const ops::Rows& x, const nn::RotaryTable& rotary) const;  // [b, n, c]
 
  private:
+  nn::StreamProjections projections_;
+  nn::Linear out_;
+};
+
+// Attention to text and, where the network takes one, to an image.
+class WanCrossAttention {
+ public:
+  WanCrossAttention(const weights::Scope& scope, const WanConfig& config);
+  WanContext project(const at::Tensor& text, const at::Tensor& image) const;  // [b, m, c]
+  ops::RowFormat input_format() const { return q_.input_format(); }
+  at::Tensor operator()(const ops::Rows& x, const WanContext& context) const;  // [b, n, c]
+
+ private:
+  struct KeyValues {
+    nn::FusedLinear kv;
+    nn::RmsNorm norm;
+  };
+  nn::KeyValue project(const KeyValues& layers, const at::Tensor& context) const;
+
   int64_t heads_;
-  nn::Linear q_, k_, v_, out_;
-  nn::RmsNorm norm_q_, norm_k_;
+  nn::Linear q_, out_;
+  nn::RmsNorm norm_q_;
+  KeyValues text_;
+  std::optional<KeyValues> image_;
 };
 
 // Self-attention, attention to the context, feed-forward; the first and the last modulated by the
@@ -73,27 +95,20 @@ class WanBlock {
  public:
   WanBlock(const weights::Scope& scope, const WanConfig& config);
   // text, image [b, m, c]; image undefined where the network takes none.
-  WanContext project(const at::Tensor& text, const at::Tensor& image) const;
+  WanContext project(const at::Tensor& text, const at::Tensor& image) const {
+    return cross_.project(text, image);
+  }
   // x [b, n, c], modulation [b, 6, c] -> [b, n, c]
   at::Tensor operator()(const at::Tensor& x, const at::Tensor& modulation,
                         const nn::RotaryTable& rotary, const WanContext& context) const;
 
  private:
-  at::Tensor attend(const at::Tensor& x, const nn::RotaryTable& rotary) const;
-  at::Tensor attend(const at::Tensor& x, const WanContext& context) const;
-
-  struct AddedKeys {  // for the image's tokens
-    nn::Linear k, v;
-    nn::RmsNorm norm;
-  };
-
-  int64_t heads_;
   double eps_;
   at::Tensor scale_shift_table_;  // fp32 [1, 6, c]
-  WanAttention self_, cross_;
-  std::optional<AddedKeys> added_;
+  WanSelfAttention self_;
+  WanCrossAttention cross_;
   nn::LayerNorm norm2_;
-  nn::Linear up_, down_;
+  nn::GeluFeedForward feed_forward_;
 };
 
 }  // namespace zoetrope::models

@@ -24,13 +24,9 @@ void validate(const WanConfig& c, const JsonObject& json) {
   };
   check(std::ranges::all_of(c.patch_size, [](int64_t side) { return side > 0; }),
         "patch_size must be positive");
-  check(c.num_attention_heads > 0, "num_attention_heads must be positive");
   check(c.attention_head_dim >= 6 && c.attention_head_dim % 2 == 0,
         "attention_head_dim must be even and at least 6");
-  check(c.out_channels > 0 && c.in_channels >= c.out_channels,
-        "out_channels must be positive and in_channels no smaller");
-  check(c.text_dim > 0 && c.ffn_dim > 0 && c.num_layers > 0,
-        "text_dim, ffn_dim and num_layers must be positive");
+  check(c.in_channels >= c.out_channels, "in_channels must be no smaller than out_channels");
   check(c.freq_dim > 0 && c.freq_dim % 2 == 0, "freq_dim must be positive and even");
   check(c.eps > 0, "eps must be positive");
   check(c.image_dim >= 0 && c.pos_embed_seq_len >= 0,
@@ -67,14 +63,14 @@ WanConfig WanConfig::from_json(const JsonObject& json) {
     throw Error(StatusCode::kInvalidArgument, json.source() + ": patch_size needs 3 entries");
   }
   std::ranges::copy(patch, c.patch_size.begin());
-  c.num_attention_heads = json.get("num_attention_heads", c.num_attention_heads);
+  c.num_attention_heads = json.positive("num_attention_heads", c.num_attention_heads);
   c.attention_head_dim = json.get("attention_head_dim", c.attention_head_dim);
   c.in_channels = json.get("in_channels", c.in_channels);
-  c.out_channels = json.get("out_channels", c.out_channels);
-  c.text_dim = json.get("text_dim", c.text_dim);
+  c.out_channels = json.positive("out_channels", c.out_channels);
+  c.text_dim = json.positive("text_dim", c.text_dim);
   c.freq_dim = json.get("freq_dim", c.freq_dim);
-  c.ffn_dim = json.get("ffn_dim", c.ffn_dim);
-  c.num_layers = json.get("num_layers", c.num_layers);
+  c.ffn_dim = json.positive("ffn_dim", c.ffn_dim);
+  c.num_layers = json.positive("num_layers", c.num_layers);
   c.eps = json.get("eps", c.eps);
   c.image_dim = json.get("image_dim", c.image_dim);
   c.pos_embed_seq_len = json.get("pos_embed_seq_len", c.pos_embed_seq_len);

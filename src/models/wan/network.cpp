@@ -92,8 +92,8 @@ at::Tensor Wan::forward(const at::Tensor& clip, const at::Tensor& timestep,
   }
 
   const auto out = (scale_shift_table_ + time.to(at::kFloat).unsqueeze(1)).chunk(2, 1);
-  const at::Tensor &shift = out[0], &scale = out[1];
-  return unfold(proj_out_(nn::modulated_norm(x, scale, shift, config_.eps)), clip);
+  const nn::Modulation last{.shift = out[0], .scale = out[1], .gate = {}};
+  return unfold(proj_out_(last.norm(x, config_.eps, proj_out_.input_format())), clip);
 }
 
 }  // namespace zoetrope::models

@@ -5,21 +5,14 @@
 #include <nlohmann/json.hpp>
 #include <string>
 #include <tuple>
-#include <vector>
 
-#include "base/status.h"
-#include "models/denoiser.h"
-#include "models/test_support.h"
+#include "models/denoiser_testing.h"
 #include "models/wan/config.h"
 #include "nn/tap.h"
 #include "weights/random_source.h"
 
 namespace zoetrope::models {
 namespace {
-
-Denoiser::LatentShape shape_of(const at::Tensor& latents) {
-  return {latents.size(1), latents.size(2), latents.size(3), latents.size(4)};
-}
 
 using Case = std::tuple<std::string, at::ScalarType>;
 
@@ -42,8 +35,8 @@ TEST_P(WanParity, EqualsDiffusers) {
   const nn::TapSink taps([&](const std::string& path, const at::Tensor& value) {
     if (path == "blocks.0") first_block = value;
   });
-  const at::Tensor sample =
-      model->forward(noise, fixture["timestep"], model->condition(inputs, shape_of(noise)));
+  const at::Tensor sample = model->forward(noise, fixture["timestep"],
+                                           model->condition(inputs, DenoiserCall::shape_of(noise)));
   EXPECT_EQ(sample.scalar_type(), dtype);
   fixture.expect_near(first_block, "blocks.0");
   fixture.expect_near(sample, "sample");
@@ -67,81 +60,38 @@ nlohmann::json small() {
           {"added_kv_proj_dim", 24}};
 }
 
-struct SmallWan {
+struct SmallWan : DenoiserCall {
+  SmallWan() {
+    network = make_denoiser(json_object(small()), weights::Scope(source));
+    inputs = {{"text", at::randn({2, 7, 6})},
+              {"image", at::randn({2, 3, 4, 6, 5})},
+              {"image_embeddings", at::randn({2, 5, 8})}};
+    sample = at::randn({2, 3, 4, 6, 4});
+    timestep = at::full({2}, 700.0);
+  }
   weights::RandomSource source{1};
-  std::unique_ptr<Denoiser> model = make_denoiser(json_object(small()), weights::Scope(source));
-  weights::ParameterMap inputs = {{"text", at::randn({2, 7, 6})},
-                                  {"image", at::randn({2, 3, 4, 6, 5})},
-                                  {"image_embeddings", at::randn({2, 5, 8})}};
-  at::Tensor noise = at::randn({2, 3, 4, 6, 4});
-  at::Tensor timestep = at::full({2}, 700.0);
-
-  DenoiserConditioning condition() const { return model->condition(inputs, shape_of(noise)); }
-  // The message of the refusal; empty if there was none.
-  std::string refusal(const at::Tensor& latents) const {
-    try {
-      model->condition(inputs, shape_of(latents));
-    } catch (const base::Error& error) {
-      return error.what();
-    }
-    return {};
-  }
 };
 
-// Adds what each block adds, and counts.
-struct AddingStack final : nn::BlockStack {
-  std::vector<int64_t> indices;
-  at::Tensor run(int64_t index, const at::Tensor& x, const Block& block) override {
-    indices.push_back(index);
-    const at::Tensor added = block(x) - x;
-    return x + added;
-  }
-};
+TEST(Wan, HandsEveryBlockToTheStack) { expect_blocks_on_the_stack(SmallWan(), 3); }
 
-TEST(Wan, HandsEveryBlockToTheStack) {
-  const SmallWan wan;
-  const c10::InferenceMode inference;
-  AddingStack stack;
-  const auto conditioning = wan.condition();
-  const at::Tensor stacked = wan.model->forward(wan.noise, wan.timestep, conditioning, &stack);
-  EXPECT_THAT(stack.indices, testing::ElementsAre(0, 1, 2));
-  EXPECT_LE(relative_error(stacked, wan.model->forward(wan.noise, wan.timestep, conditioning)),
-            kFp32Tolerance);
-}
-
-// Conditionings prepared apart are joined row by row.
-TEST(Wan, RowsOfABatchAreIndependent) {
-  const SmallWan wan;
-  const c10::InferenceMode inference;
-  const auto both = wan.condition();
-  const at::Tensor together = wan.model->forward(wan.noise, wan.timestep, both);
-  for (int64_t i = 0; i < 2; ++i) {
-    DenoiserConditioning one{.rows = {}, .shared = both.shared};
-    for (const at::Tensor& row : both.rows) one.rows.push_back(row.narrow(0, i, 1));
-    const at::Tensor alone =
-        wan.model->forward(wan.noise.narrow(0, i, 1), wan.timestep.narrow(0, i, 1), one);
-    EXPECT_LE(relative_error(alone, together.narrow(0, i, 1)), kFp32Tolerance) << i;
-  }
-}
+TEST(Wan, RowsOfABatchAreIndependent) { expect_rows_apart(SmallWan()); }
 
 TEST(Wan, RefusalsNameTheInput) {
+  const SmallWan wan;
   for (const auto* name : {"text", "image", "image_embeddings"}) {
-    SmallWan wan;
-    wan.inputs.at(name) = wan.inputs.at(name).narrow(-1, 0, 2);
-    EXPECT_THAT(wan.refusal(wan.noise), testing::HasSubstr(std::string("'") + name + "' has"));
-    wan.inputs.erase(name);
-    EXPECT_EQ(wan.refusal(wan.noise), std::string("wan: the input '") + name + "' is missing");
+    EXPECT_THAT(wan.refusal_of(name, wan.inputs.at(name).narrow(-1, 0, 2)),
+                testing::HasSubstr(std::string("'") + name + "' has"));
+    EXPECT_EQ(wan.refusal_of(name, {}), std::string("wan: the input '") + name + "' is missing");
   }
 }
 
 TEST(Wan, RefusalsNameSizeAndMultiple) {
   const SmallWan wan;
-  EXPECT_EQ(wan.refusal(at::zeros({2, 3, 5, 6, 4})),
+  EXPECT_EQ(wan.refusal_of({3, 5, 6, 4}),
             "wan: latent height must be a positive multiple of 2, not 5");
-  EXPECT_EQ(wan.refusal(at::zeros({2, 3, 4, 7, 4})),
+  EXPECT_EQ(wan.refusal_of({3, 4, 7, 4}),
             "wan: latent width must be a positive multiple of 2, not 7");
-  EXPECT_EQ(wan.refusal(at::zeros({2, 3, 4, 6, 5})),
-            "wan: latents have 5 channels, the network's have 4");
+  EXPECT_EQ(wan.refusal_of({3, 4, 6, 5}), "wan: latents have 5 channels, the network's have 4");
 }
 
 TEST(WanConfig, DefaultsAreWan21FromText) {
@@ -152,30 +102,19 @@ TEST(WanConfig, DefaultsAreWan21FromText) {
 }
 
 TEST(WanConfig, RefusalsNameTheField) {
-  const nlohmann::json bad[] = {{{"patch_size", {2, 2}}},
-                                {{"patch_size", {1, 0, 2}}},
-                                {{"num_attention_heads", 0}},
-                                {{"attention_head_dim", 7}},
-                                {{"in_channels", 3}},
-                                {{"ffn_dim", 0}},
-                                {{"freq_dim", 3}},
-                                {{"eps", 0.0}},
-                                {{"image_dim", -1}},
-                                {{"added_kv_proj_dim", 5}},
-                                {{"qk_norm", "layer_norm"}},
-                                {{"cross_attn_norm", false}},
-                                {{"text_dim", "wide"}}};
-  for (const auto& changes : bad) {
-    nlohmann::json json = small();
-    json.update(changes);
-    try {
-      WanConfig::from_json(json_object(json));
-      ADD_FAILURE() << changes;
-    } catch (const base::Error& error) {
-      EXPECT_THAT(error.what(), testing::HasSubstr(changes.begin().key()));
-      EXPECT_THAT(error.what(), testing::HasSubstr("config.json: "));
-    }
-  }
+  expect_refusals<WanConfig>(small(), {{{"patch_size", {2, 2}}},
+                                       {{"patch_size", {1, 0, 2}}},
+                                       {{"num_attention_heads", 0}},
+                                       {{"attention_head_dim", 7}},
+                                       {{"in_channels", 3}},
+                                       {{"ffn_dim", 0}},
+                                       {{"freq_dim", 3}},
+                                       {{"eps", 0.0}},
+                                       {{"image_dim", -1}},
+                                       {{"added_kv_proj_dim", 5}},
+                                       {{"qk_norm", "layer_norm"}},
+                                       {{"cross_attn_norm", false}},
+                                       {{"text_dim", "wide"}}});
 }
 
 }  // namespace
