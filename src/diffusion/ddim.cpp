@@ -1,7 +1,7 @@
 #include "diffusion/ddim.h"
 
 #include "base/status.h"
-#include "diffusion/weighted_sum.h"
+#include "ops/weighted_sum.h"
 #include "tensor/tensor.h"
 
 namespace zoetrope::diffusion {
@@ -20,9 +20,9 @@ at::Tensor DdimState::advance(const at::Tensor& output, int i, const at::Tensor&
   const auto& [timestep, from, to] = at(i);
   const at::Tensor x0 = predicted_x0(output, i, sample);
   const double keep = to.sigma / from.sigma;
-  if (!clip_range_) return weighted_sum({{keep, sample}, {to.alpha - from.alpha * keep, x0}});
+  if (!clip_range_) return ops::weighted_sum({{keep, sample}, {to.alpha - from.alpha * keep, x0}});
   const at::Tensor clipped = x0.clamp(-*clip_range_, *clip_range_);
-  return weighted_sum({{keep, sample}, {-from.alpha * keep, x0}, {to.alpha, clipped}});
+  return ops::weighted_sum({{keep, sample}, {-from.alpha * keep, x0}, {to.alpha, clipped}});
 }
 
 }  // namespace zoetrope::diffusion

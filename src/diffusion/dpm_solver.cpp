@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/status.h"
-#include "diffusion/weighted_sum.h"
+#include "ops/weighted_sum.h"
 #include "tensor/tensor.h"
 
 namespace zoetrope::diffusion {
@@ -85,10 +85,10 @@ at::Tensor DpmSolverState::advance(const at::Tensor& output, int i, const at::Te
     const Weights weights =
         step_weights(step, order, options_.form, order > 1 ? length_over_h(1) : 0.0,
                      order > 2 ? length_over_h(2) : 0.0);
-    next = weighted_sum({{weights.sample, sample},
-                         {weights.x0[0], x0},
-                         {weights.x0[1], history_[0]},
-                         {weights.x0[2], history_[1]}});
+    next = ops::weighted_sum({{weights.sample, sample},
+                              {weights.x0[0], x0},
+                              {weights.x0[1], history_[0]},
+                              {weights.x0[2], history_[1]}});
   }
   history_ = {x0, history_[0]};
   history_size_ = std::min(history_size_ + 1, 2);

@@ -1,5 +1,6 @@
 #include "diffusion/flow_euler.h"
 
+#include "ops/weighted_sum.h"
 #include "tensor/tensor.h"
 
 namespace zoetrope::diffusion {
@@ -11,7 +12,7 @@ std::unique_ptr<SchedulerState> FlowEulerScheduler::begin(int steps,
 
 at::Tensor FlowEulerState::advance(const at::Tensor& output, int i, const at::Tensor& sample) {
   const GridStep& step = grid()[i];
-  return at::add(sample, output, step.to.sigma - step.from.sigma);
+  return ops::weighted_sum({{1, sample}, {step.to.sigma - step.from.sigma, output}});
 }
 
 }  // namespace zoetrope::diffusion

@@ -3,7 +3,7 @@
 #include <numeric>
 
 #include "base/status.h"
-#include "diffusion/weighted_sum.h"
+#include "ops/weighted_sum.h"
 #include "tensor/tensor.h"
 
 namespace zoetrope::diffusion {
@@ -43,15 +43,17 @@ at::Tensor GuidancePlan::combine(const at::Tensor& stacked) const {
   const auto count = static_cast<int64_t>(branches_.size());
   base::require(stacked.dim() >= 1 && stacked.size(0) % count == 0,
                 "guidance: the batch is not a whole number of branches");
-  const at::Tensor wide = stacked.scalar_type() == at::kDouble ? stacked : stacked.to(at::kFloat);
-  const std::vector<at::Tensor> outputs = wide.chunk(count);
-  if (count == 1 && branches_[0].weight == 1.0) return outputs[0];
+  const auto widened = [](const at::Tensor& t) {
+    return t.scalar_type() == at::kDouble ? t : t.to(at::kFloat);
+  };
+  if (count == 1 && branches_[0].weight == 1.0) return widened(stacked);
 
-  std::vector<Term> terms;
+  const std::vector<at::Tensor> outputs = stacked.chunk(count);
+  std::vector<ops::Term> terms;
   for (int64_t i = 0; i < count; ++i) terms.push_back({branches_[i].weight, outputs[i]});
-  const at::Tensor guided = weighted_sum(terms);
+  const at::Tensor guided = ops::weighted_sum(terms);
   if (rescale_ == 0.0) return guided;
-  const at::Tensor ratio = sample_std(outputs.back()) / sample_std(guided);
+  const at::Tensor ratio = sample_std(widened(outputs.back())) / sample_std(guided);
   return guided * (ratio * rescale_ + (1.0 - rescale_));
 }
 

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "base/status.h"
-#include "diffusion/weighted_sum.h"
+#include "ops/weighted_sum.h"
 #include "tensor/tensor.h"
 
 namespace zoetrope::diffusion {
@@ -85,7 +85,7 @@ at::Tensor UniPcState::take_step(int i, int order, const at::Tensor& sample,
   const double h = step.to.lambda - step.from.lambda;
   if (h == 0.0) return sample;
   const double decay = std::expm1(-h);
-  std::vector<Term> terms = {{step.to.sigma / step.from.sigma, sample}};
+  std::vector<ops::Term> terms = {{step.to.sigma / step.from.sigma, sample}};
   double newest = -step.to.alpha * decay;
 
   const bool correct = x0_after.defined();
@@ -105,7 +105,7 @@ at::Tensor UniPcState::take_step(int i, int order, const at::Tensor& sample,
     }
   }
   terms.push_back({newest, history_[0]});
-  return weighted_sum(terms);
+  return ops::weighted_sum(terms);
 }
 
 at::Tensor UniPcState::advance(const at::Tensor& output, int i, const at::Tensor& sample) {
