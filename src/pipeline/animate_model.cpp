@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "base/status.h"
-#include "pipeline/activation_bytes.h"
 #include "pipeline/roles.h"
 
 namespace zoetrope::pipeline {
@@ -24,9 +23,6 @@ class AnimateModel final : public Model {
   }
   std::vector<int64_t> latent_shape(const RunSize& size) const override {
     return pipeline::latent_shape(components_, size.num_frames, size.width, size.height);
-  }
-  int64_t activation_bytes(const RunSize& size) const override {
-    return predicted_activation_bytes(run_shape(components_, size));
   }
 
  private:

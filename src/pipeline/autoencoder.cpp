@@ -9,11 +9,18 @@
 #include "models/autoencoder_kl/autoencoder_kl.h"
 #include "models/autoencoder_kl_wan/autoencoder_kl_wan.h"
 #include "pipeline/picture.h"
+#include "tensor/dry_run.h"
 
 namespace zoetrope::pipeline {
 namespace {
 
 using weights::Scope;
+
+bool needs_tiles(const at::Tensor& latents, int64_t tile) {
+  return tile != Autoencoder::kWhole && std::max(latents.size(1), latents.size(2)) > tile;
+}
+
+nn::Tiling tiling_of(int64_t tile) { return {.tile = tile, .overlap = tile / 4}; }
 
 class PictureAutoencoder final : public Autoencoder {
  public:
@@ -28,24 +35,19 @@ class PictureAutoencoder final : public Autoencoder {
     return network_.normalise(network_.encode(frames.to(dtype_)).mean);
   }
 
-  at::Tensor decode(const at::Tensor& latents, const Progress& progress) const override {
+  at::Tensor decode(const at::Tensor& latents, int64_t tile,
+                    const Progress& progress) const override {
     std::vector<at::Tensor> frames;
     const int64_t count = latents.size(0);
     for (int64_t i = 0; i < count; ++i) {
       if (progress) progress(i, count);
       const at::Tensor input = network_.denormalise(latents.narrow(0, i, 1)).to(dtype_);
-      frames.push_back(to_bytes(network_.decode(input)).cpu());
+      const at::Tensor frame = needs_tiles(latents, tile) ? network_.decode(input, tiling_of(tile))
+                                                          : network_.decode(input);
+      frames.push_back(tensor::to_host(to_bytes(frame)));
     }
     if (progress) progress(count, count);
     return at::cat(frames);
-  }
-
-  // Full-size planes as wide as the second level: an enlarged one, the convolution's result, its
-  // normalised copy, and what the convolution library reorders.
-  int64_t decode_bytes(int64_t, int64_t height, int64_t width) const override {
-    const auto& widths = network_.config().block_out_channels;
-    const int64_t channels = widths[std::min<size_t>(1, widths.size() - 1)];
-    return height * width * channels * 5 * static_cast<int64_t>(c10::elementSize(dtype_));
   }
 
  private:
@@ -66,29 +68,36 @@ class VideoAutoencoder final : public Autoencoder {
     return network_.normalise(network_.encode(frames.unsqueeze(0).to(dtype_)))[0];
   }
 
-  // One latent frame at a time: memory does not grow with the clip.
-  at::Tensor decode(const at::Tensor& latents, const Progress& progress) const override {
+  at::Tensor decode(const at::Tensor& latents, int64_t tile,
+                    const Progress& progress) const override {
     const int64_t count = latents.size(0);
     const int64_t of = 1 + (count - 1) * frame_multiple();
     const at::Tensor input = network_.denormalise(latents.unsqueeze(0)).to(dtype_);
+    if (needs_tiles(latents, tile)) return decode_tiles(input, tile, of, progress);
     models::WanDecodeSession decoder(network_);
     std::vector<at::Tensor> frames;
     for (int64_t i = 0, done = 0; i < count; ++i) {
       if (progress) progress(done, of);
-      frames.push_back(to_bytes(decoder.next(input.narrow(1, i, 1))[0]).cpu());
+      frames.push_back(tensor::to_host(to_bytes(decoder.next(input.narrow(1, i, 1))[0])));
       done += frames.back().size(0);
     }
     if (progress) progress(of, of);
     return at::cat(frames);
   }
 
-  // As above, four frames at a time, and the cache of the last two of every convolution.
-  int64_t decode_bytes(int64_t, int64_t height, int64_t width) const override {
-    return height * width * network_.config().base_dim * 4 * 8 *
-           static_cast<int64_t>(c10::elementSize(dtype_));
+ private:
+  // Each tile is decoded from the clip's first frame to its last.
+  at::Tensor decode_tiles(const at::Tensor& latents, int64_t tile, int64_t of,
+                          const Progress& progress) const {
+    if (progress) progress(0, of);
+    std::vector<at::Tensor> frames;
+    for (const at::Tensor& frame : network_.decode(latents, tiling_of(tile))[0].split(1)) {
+      frames.push_back(tensor::to_host(to_bytes(frame)));
+    }
+    if (progress) progress(of, of);
+    return at::cat(frames);
   }
 
- private:
   models::AutoencoderKlWan network_;
   at::ScalarType dtype_;
 };
@@ -114,12 +123,10 @@ std::unique_ptr<Autoencoder> load_autoencoder(const ModelIndex& index, at::Scala
   return std::make_unique<PictureAutoencoder>(make_kl(index, source), dtype);
 }
 
-void build_autoencoder(const ModelIndex& index, weights::ParameterSource& source) {
-  if (index.transformer->makes_video()) {
-    (void)make_wan(index, source);
-  } else {
-    (void)make_kl(index, source);
-  }
+std::shared_ptr<const void> build_autoencoder(const ModelIndex& index,
+                                              weights::ParameterSource& source) {
+  return index.transformer->makes_video() ? held(make_wan(index, source))
+                                          : held(make_kl(index, source));
 }
 
 }  // namespace zoetrope::pipeline

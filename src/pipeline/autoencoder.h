@@ -30,11 +30,12 @@ class Autoencoder {
 
   // Frames that are there, of those to come. Throws to stop.
   using Progress = std::function<void(int64_t done, int64_t of)>;
-  // latents [f', h', w', c] fp32 -> u8 [f, h, w, 3] on the CPU.
-  virtual at::Tensor decode(const at::Tensor& latents, const Progress& progress) const = 0;
-
-  // Bytes of the tensors that live at one time when `num_frames` of height x width are decoded.
-  virtual int64_t decode_bytes(int64_t num_frames, int64_t height, int64_t width) const = 0;
+  // latents [f', h', w', c] fp32 -> u8 [f, h, w, 3] on the CPU. `tile`: in squares of so many
+  // latents along a side, which overlap by a quarter, so that the memory does not grow with the
+  // picture; kWhole: one latent frame at a time, so that it does not grow with the clip.
+  static constexpr int64_t kWhole = 0;
+  virtual at::Tensor decode(const at::Tensor& latents, int64_t tile,
+                            const Progress& progress) const = 0;
 
   // [f', h', w', c]
   std::vector<int64_t> latent_shape(int64_t num_frames, int64_t height, int64_t width) const {
@@ -48,6 +49,7 @@ std::unique_ptr<Autoencoder> load_autoencoder(const ModelIndex& index, at::Scala
                                               at::Device device);
 
 // For component_loaders.
-void build_autoencoder(const ModelIndex& index, weights::ParameterSource& source);
+std::shared_ptr<const void> build_autoencoder(const ModelIndex& index,
+                                              weights::ParameterSource& source);
 
 }  // namespace zoetrope::pipeline

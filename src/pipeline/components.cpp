@@ -88,9 +88,9 @@ void check_fit(const ModelIndex& index, const Components& parts) {
 Components load_components(const ModelIndex& index, at::ScalarType dtype, at::Device device) {
   CheckpointSource text = index.source("text_encoder", dtype, device);
   CheckpointSource vae = index.source("vae", dtype, device);
-  const auto denoiser = [&](const char* unet, const char* scheduler) {
+  const auto sampler = [&](const char* unet, const char* scheduler) {
     CheckpointSource source = index.source(unet, dtype, device);
-    return Denoiser{make_unet(index, unet, source), index.scheduler(scheduler), std::nullopt};
+    return Sampler{make_unet(index, unet, source), index.scheduler(scheduler), std::nullopt};
   };
   Components parts{
       .recipe = index.recipe,
@@ -99,13 +99,13 @@ Components load_components(const ModelIndex& index, at::ScalarType dtype, at::De
       .tokenizer = text::ClipTokenizer::open(index.folder / "tokenizer").value_or_throw(),
       .text_encoder = make_text_encoder(index, text),
       .vae = make_vae(index, vae),
-      .teacher = denoiser("unet", "scheduler"),
+      .teacher = sampler("unet", "scheduler"),
       .student = std::nullopt,
       .block_plan = nullptr,
       .image_encoder = std::nullopt,
       .image_statistics = {}};
   if (index.has("student")) {
-    parts.student = denoiser("student", "student");
+    parts.student = sampler("student", "student");
     parts.student->distilled = read_limits(index.config("student"));
   }
   if (index.recipe->image_encoder) {
@@ -121,18 +121,18 @@ Components load_components(const ModelIndex& index, at::ScalarType dtype, at::De
 
 std::vector<ComponentLoader> animate_component_loaders(const ModelIndex& index) {
   std::vector<ComponentLoader> loaders = {
-      {"text_encoder", [&](auto& source) { (void)make_text_encoder(index, source); }},
-      {"vae", [&](auto& source) { (void)make_vae(index, source); }},
-      {"unet", [&](auto& source) { (void)make_unet(index, "unet", source); }}};
+      {"text_encoder", [&](auto& source) { return held(make_text_encoder(index, source)); }},
+      {"vae", [&](auto& source) { return held(make_vae(index, source)); }},
+      {"unet", [&](auto& source) { return held(make_unet(index, "unet", source)); }}};
   if (index.has("student")) {
     loaders.push_back({"student", [&](auto& source) {
-                         (void)make_unet(index, "student", source);
                          (void)read_limits(index.config("student"));
+                         return held(make_unet(index, "student", source));
                        }});
   }
   if (index.recipe->image_encoder) {
     loaders.push_back(
-        {"image_encoder", [&](auto& source) { (void)make_image_encoder(index, source); }});
+        {"image_encoder", [&](auto& source) { return held(make_image_encoder(index, source)); }});
   }
   return loaders;
 }

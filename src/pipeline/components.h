@@ -21,7 +21,7 @@
 namespace zoetrope::pipeline {
 
 // A U-Net and the way to sample with it.
-struct Denoiser {
+struct Sampler {
   models::AnimateUnet unet;
   std::unique_ptr<const diffusion::Scheduler> scheduler;
   std::optional<DistilledLimits> distilled;  // guidance is inside: one pass a step
@@ -35,8 +35,8 @@ struct Components {
   text::ClipTokenizer tokenizer;
   models::ClipText text_encoder;
   models::AutoencoderKl vae;
-  Denoiser teacher;                                        // "unet" and "scheduler"
-  std::optional<Denoiser> student;                         // "student", where there is one
+  Sampler teacher;                                         // "unet" and "scheduler"
+  std::optional<Sampler> student;                          // "student", where there is one
   std::shared_ptr<const diffusion::BlockPlan> block_plan;  // teacher's; null: none measured
   std::optional<models::ClipVision> image_encoder;         // recipe->image_encoder
   models::ClipImageStatistics image_statistics;

@@ -6,6 +6,8 @@
 #include "base/status.h"
 #include "pipeline/picture.h"
 #include "pipeline/roles.h"
+#include "pipeline/several.h"
+#include "tensor/dry_run.h"
 
 namespace zoetrope::pipeline {
 namespace {
@@ -22,7 +24,7 @@ double rate_of(const Components& components, const Bundle& noise) {
 
 }  // namespace
 
-const Denoiser& denoiser_of(const Components& components, const Bundle& noise) {
+const Sampler& sampler_of(const Components& components, const Bundle& noise) {
   return noise.facts.value("distilled", false) ? components.student.value() : components.teacher;
 }
 
@@ -55,7 +57,7 @@ models::AnimateUnet::Inputs network_inputs(const Components& components, const G
   const int64_t rows = static_cast<int64_t>(plan.branches().size());
   const auto options = at::TensorOptions(at::kFloat).device(latents.device());
   at::Tensor scales;
-  if (denoiser_of(components, noise).unet.config().guidance_embeds) {
+  if (sampler_of(components, noise).unet.config().guidance_embeds) {
     const std::vector<double> both = {noise.fact<double>("image_guidance"),
                                       noise.fact<double>("text_guidance")};
     scales = at::tensor(both, at::kFloat).to(options.device()).expand({rows, 2});
@@ -72,7 +74,7 @@ namespace {
 // latents [n, h, w, c] as the network knows them -> u8 [n, h', w', 3] on the CPU.
 at::Tensor decode_frames(const Components& components, const at::Tensor& latents) {
   const at::Tensor input = components.vae.denormalise(latents).to(components.dtype);
-  return to_bytes(components.vae.decode(input)).cpu();
+  return tensor::to_host(to_bytes(components.vae.decode(input)));
 }
 
 }  // namespace
@@ -83,19 +85,28 @@ std::vector<int64_t> latent_shape(const Components& components, int64_t num_fram
   return {num_frames, height / down, width / down, components.vae.config().latent_channels};
 }
 
-DenoiseSession make_session(const Components& components, const Bundle& noise, const Bundle& text,
-                            const Bundle& image, const Bundle* embedding, const DenoiseHooks& hooks,
-                            const RunContext& context) {
+namespace {
+
+// What one of several results needs of `noise`, which holds that of all of them.
+Bundle with_noise(const Bundle& noise, const at::Tensor& one) {
+  Bundle with = noise;
+  with.tensors["noise"] = one;
+  return with;
+}
+
+DenoiseSession::Setup setup_of(const Components& components, const Bundle& noise,
+                               const Bundle& text, const Bundle& image, const Bundle* embedding,
+                               const DenoiseHooks& hooks, const RunContext& context) {
   GuidancePlan plan = guidance_of(components, noise);
-  const Denoiser& denoiser = denoiser_of(components, noise);
+  const Sampler& sampler = sampler_of(components, noise);
   Conditioning conditioning =
-      denoiser.unet.condition(network_inputs(components, plan, noise, text, image, embedding))
+      sampler.unet.condition(network_inputs(components, plan, noise, text, image, embedding))
           .flatten();
   const bool cache_blocks = noise.facts.value("cache_blocks", false);
   std::vector<DenoiseSession::Expert> experts;
-  experts.push_back({&denoiser.unet, std::move(conditioning), std::move(plan)});
+  experts.push_back({&sampler.unet, std::move(conditioning), std::move(plan)});
   DenoiseSession::Setup setup{.experts = std::move(experts),
-                              .schedule = denoiser.scheduler->begin(noise.fact<int>("steps")),
+                              .schedule = sampler.scheduler->begin(noise.fact<int>("steps")),
                               .noise = noise.tensor("noise").to(components.device),
                               .block_plan = cache_blocks ? components.block_plan : nullptr,
                               .keep_trajectory = noise.fact<bool>("keep_trajectory"),
@@ -110,7 +121,37 @@ DenoiseSession make_session(const Components& components, const Bundle& noise, c
       show(decode_frames(components, x0.slice(0, 0, std::nullopt, every)));
     };
   }
-  return DenoiseSession(std::move(setup));
+  return setup;
+}
+
+Bundle denoise(const Components& components, std::span<const Bundle> inputs,
+               const DenoiseHooks& hooks, const RunContext& context) {
+  const Bundle* embedding = inputs.size() > 3 ? &inputs[3] : nullptr;
+  const auto setup = [&](const at::Tensor& noise) {
+    return setup_of(components, with_noise(inputs[0], noise), inputs[1], inputs[2], embedding,
+                    hooks, context);
+  };
+  return denoise_several(inputs[0].tensor("noise"), setup, hooks, context);
+}
+
+Bundle decode_all(const Components& components, const Bundle& clips, const Bundle& image,
+                  const RunContext& context) {
+  return decode_several(
+      clips.tensor("latents"),
+      [&](const at::Tensor& latents, const RunContext& one) {
+        Bundle clip;
+        clip.tensors["latents"] = latents;
+        return decode(components, clip, image, one);
+      },
+      context);
+}
+
+}  // namespace
+
+DenoiseSession make_session(const Components& components, const Bundle& noise, const Bundle& text,
+                            const Bundle& image, const Bundle* embedding, const DenoiseHooks& hooks,
+                            const RunContext& context) {
+  return DenoiseSession(setup_of(components, noise, text, image, embedding, hooks, context));
 }
 
 Bundle decode(const Components& components, const Bundle& clip, const Bundle& image,
@@ -152,19 +193,10 @@ RoleTable make_roles(const Components& components, DenoiseHooks hooks) {
              return image_embed(components, inputs[0]);
            })},
           {"denoise", on_this_thread([&components, hooks](auto inputs, const RunContext& context) {
-             DenoiseSession session =
-                 make_session(components, inputs[0], inputs[1], inputs[2],
-                              inputs.size() > 3 ? &inputs[3] : nullptr, hooks, context);
-             hooks.drive(session);
-             Bundle out;
-             out.tensors["latents"] = session.latents();
-             if (!session.trajectory().empty()) {
-               out.tensors["trajectory"] = at::stack(session.trajectory());
-             }
-             return out;
+             return denoise(components, inputs, hooks, context);
            })},
           {"decode", on_this_thread([&components](auto inputs, const RunContext& context) {
-             return decode(components, inputs[0], inputs[1], context);
+             return decode_all(components, inputs[0], inputs[1], context);
            })}};
 }
 

@@ -7,16 +7,19 @@
 #include <ATen/core/Tensor.h>
 #include <c10/core/Device.h>
 
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "ops/attention.h"
 #include "pipeline/denoise_hooks.h"
 #include "pipeline/distilled_limits.h"
 #include "pipeline/graph.h"
 #include "pipeline/model_index.h"
+#include "tensor/weight_format.h"
 
 namespace zoetrope::pipeline {
 
@@ -43,6 +46,9 @@ struct ModelTraits {
   bool has_motion = false;
   double motion = 0;
   int max_prompt_tokens = 0;
+  tensor::WeightFormat linears = tensor::WeightFormat::kPlain;  // the denoiser's linear layers
+  ops::AttentionPrecision attention = ops::AttentionPrecision::kExact;
+  bool lossless = true;       // whether these two pass for the checkpoint's own precision
   int block_cache_steps = 0;  // 0: block caching was not measured
   std::optional<DistilledLimits> student;
 };
@@ -53,6 +59,11 @@ struct RunSize {
   int64_t width = 0;
   int64_t height = 0;
   bool keeps_blocks = false;  // block caching
+  int64_t together = 1;       // results that share a pass of the network
+  bool guided = true;         // branches with and without the text, not one alone
+  int64_t decode_tile = 0;    // as in Autoencoder::decode
+
+  friend auto operator<=>(const RunSize&, const RunSize&) = default;
 };
 
 class Model {
@@ -71,8 +82,6 @@ class Model {
   virtual RoleTable roles(DenoiseHooks hooks) const = 0;
   // [f, h, w, c] of a run's noise.
   virtual std::vector<int64_t> latent_shape(const RunSize& size) const = 0;
-  // Upper bound of the tensors that live at one time besides the weights.
-  virtual int64_t activation_bytes(const RunSize& size) const = 0;
 
  private:
   at::Device device_;

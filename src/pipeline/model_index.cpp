@@ -1,7 +1,6 @@
 #include "pipeline/model_index.h"
 
 #include <fstream>
-#include <set>
 #include <sstream>
 
 #include "base/status.h"
@@ -48,6 +47,7 @@ ComponentCheck check(const ModelIndex& index, const ComponentLoader& loader) {
     CheckpointSource source(checkpoint, file_dtype(dtypes), at::kCPU);
     loader.build(source);
     check.unused = source.unused();
+    std::erase_if(check.unused, [&](const auto& name) { return loader.left_out.contains(name); });
   } catch (const base::Error& error) {
     check.problem = error.what();
   }
@@ -106,7 +106,7 @@ int64_t weight_bytes(const ModelIndex& index, at::ScalarType dtype) {
   for (const ComponentLoader& loader : component_loaders(index)) {
     const auto checkpoint = weights::Checkpoint::open(index.folder / loader.name).value_or_throw();
     for (const std::string& tensor : checkpoint.names()) {
-      elements += checkpoint.tensor(tensor).numel();
+      if (!loader.left_out.contains(tensor)) elements += checkpoint.tensor(tensor).numel();
     }
   }
   return elements * static_cast<int64_t>(c10::elementSize(dtype));

@@ -1,16 +1,15 @@
-// NetworkRunner: one forward pass of a denoiser. On a GPU the pass is recorded once for every batch
-// shape (and pattern of cached blocks) and replayed with one launch; on the CPU it simply runs.
+// NetworkRunner: forward passes of denoisers. On a GPU the first pass of a batch shape (and pattern
+// of cached blocks) runs operation by operation, the second is recorded, and from then on it is
+// replayed with one launch; on the CPU every pass simply runs.
 //
-// Belongs to one thread at a time. The network must outlive it.
+// Belongs to one thread at a time. The networks must outlive it.
 #pragma once
 
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <map>
+#include <limits>
 #include <memory>
-#include <utility>
-#include <vector>
 
 #include "diffusion/block_cache.h"
 #include "models/denoiser.h"
@@ -25,7 +24,7 @@ enum class Launch {
 
 class NetworkRunner {
  public:
-  NetworkRunner(const models::Denoiser& network, at::Device device, Launch launch);
+  NetworkRunner(at::Device device, Launch launch);
   ~NetworkRunner();
   NetworkRunner(const NetworkRunner&) = delete;
   NetworkRunner& operator=(const NetworkRunner&) = delete;
@@ -34,20 +33,24 @@ class NetworkRunner {
   // the same tensors, so that a replay need not copy them again. `blocks`: of the one request in
   // the batch, at its step; null where every block runs. On a GPU the result is overwritten by the
   // next call.
-  at::Tensor forward(const at::Tensor& sample, const at::Tensor& timestep,
-                     const Conditioning& conditioning, uint64_t version,
+  at::Tensor forward(const models::Denoiser& network, const at::Tensor& sample,
+                     const at::Tensor& timestep, const Conditioning& conditioning, uint64_t version,
                      diffusion::BlockCache* blocks = nullptr);
 
- private:
-  struct Captured;
-  Captured& captured_for(const at::Tensor& sample, const at::Tensor& timestep,
-                         const Conditioning& conditioning, const diffusion::BlockCache* blocks);
+  // What recordings may keep of the device's memory besides the one in use, from the next pass on;
+  // those used least recently go. Without limit at first.
+  void limit_other_recordings(int64_t bytes) { others_bytes_ = bytes; }
 
-  const models::Denoiser& network_;
-  bool capture_;
-  // By shape of the sample and pattern of the block cache.
-  using Key = std::pair<std::vector<int64_t>, std::vector<int>>;
-  std::map<Key, std::unique_ptr<Captured>> captured_;
+ private:
+  struct Recording;
+  struct Recordings;
+  Recording& recording_for(const models::Denoiser& network, const at::Tensor& sample,
+                           const at::Tensor& timestep, const Conditioning& conditioning,
+                           const diffusion::BlockCache* blocks);
+
+  bool records_;
+  int64_t others_bytes_ = std::numeric_limits<int64_t>::max();
+  std::unique_ptr<Recordings> recordings_;
 };
 
 }  // namespace zoetrope::pipeline

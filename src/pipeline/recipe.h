@@ -1,18 +1,19 @@
 // Recipe: what distinguishes one animate pipeline from another, as data: its graph of roles and
 // the choices the role functions read. Found by `_class_name` of model_index.json.
 //
-// Bundles on the edges (shapes without a batch dimension belong to one request):
+// Bundles on the edges (shapes without a batch dimension belong to one request, n counts its
+// results):
 //   prompt   text: the prompt; negative_text (optional): what stands in guidance instead of the
 //            empty text
 //   picture  pixels u8 [h, w, 3]; num_frames, and own_first_frame if that is wanted
-//   noise    noise fp32 [f, h, w, c]; distilled (the student is asked), steps, image_guidance,
+//   noise    noise fp32 [n, f, h, w, c]; distilled (the student is asked), steps, image_guidance,
 //            text_guidance, motion, fps, keep_trajectory; cache_blocks (optional)
 //   text     text and negative_text [1, n, c]; tokens, truncated, and the same of the negative one
 //   image    image_latents [1, f, h, w, c], first_frame u8 [h, w, 3]
 //   embedding  image_embeddings [1, c]
-//   clip     latents fp32 [f, h, w, c] and, if asked for, trajectory [steps, f, h, w, c]
-//   frames   frames u8 [f, h, w, 3] and, if asked for, own_first_frame u8 [h, w, 3]: frame 0 as the
-//            network made it
+//   clip     latents fp32 [n, f, h, w, c] and, if asked for, trajectory [n, steps, f, h, w, c]
+//   frames   frames u8 [n, f, h, w, 3] and, if asked for, own_first_frame u8 [n, h, w, 3]: frame 0
+//            as the network made it
 #pragma once
 
 #include <string>

@@ -18,6 +18,7 @@ RoleTable make_roles(const Components& components, DenoiseHooks hooks);
 Bundle text_encode(const Components& components, const Bundle& prompt);
 Bundle image_encode(const Components& components, const Bundle& picture);
 Bundle image_embed(const Components& components, const Bundle& picture);
+// Of one result: clip's latents are [f, h, w, c], `frames` [f, h, w, 3].
 Bundle decode(const Components& components, const Bundle& clip, const Bundle& image,
               const RunContext& context);
 
@@ -28,7 +29,8 @@ models::AnimateUnet::Inputs network_inputs(const Components& components,
                                            const Bundle& text, const Bundle& image,
                                            const Bundle* embedding);
 
-// The session of a request. `embedding` is null for recipes without an image encoder.
+// The session of one result: noise [f, h, w, c]. `embedding` is null for recipes without an image
+// encoder.
 DenoiseSession make_session(const Components& components, const Bundle& noise, const Bundle& text,
                             const Bundle& image, const Bundle* embedding, const DenoiseHooks& hooks,
                             const RunContext& context);

@@ -49,11 +49,11 @@ void StepRunner::pass(std::span<DenoiseSession* const> sessions) {
 
   const at::Tensor sample = at::stack(samples).to(dtype_);
   const at::Tensor timestep = at::tensor(timesteps, at::kFloat).to(sample.device());
-  const models::Denoiser& network = sessions.front()->network();
-  NetworkRunner& runner = networks_.try_emplace(&network, network, device_, launch_).first->second;
   diffusion::BlockCache* blocks = sessions.front()->block_cache();
+  const ops::AttentionScope scope(attention_);
   if (blocks != nullptr) blocks->begin_step(sessions.front()->step());
-  const at::Tensor output = runner.forward(sample, timestep, joined_, joined_version_, blocks);
+  const at::Tensor output = network_.forward(sessions.front()->network(), sample, timestep, joined_,
+                                             joined_version_, blocks);
   if (blocks != nullptr) blocks->end_step();
 
   int64_t row = 0;
@@ -65,9 +65,13 @@ void StepRunner::pass(std::span<DenoiseSession* const> sessions) {
 
 void StepRunner::run(DenoiseSession& session) {
   DenoiseSession* const one[] = {&session};
-  while (!session.done()) {
-    session.cancel().check();
-    step(one);
+  run(one);
+}
+
+void StepRunner::run(std::span<DenoiseSession* const> sessions) {
+  while (!sessions.front()->done()) {
+    sessions.front()->cancel().check();
+    step(sessions);
   }
 }
 

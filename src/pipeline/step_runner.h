@@ -13,10 +13,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
-#include <map>
 #include <span>
 #include <vector>
 
+#include "ops/attention.h"
 #include "pipeline/denoise_session.h"
 #include "pipeline/network_runner.h"
 
@@ -38,24 +38,29 @@ class StepRunner {
  public:
   // The sessions' networks must outlive the runner; `dtype` is that of their weights.
   StepRunner(at::ScalarType dtype, at::Device device, Batching batching,
-             Launch launch = Launch::kRecorded)
-      : dtype_(dtype), device_(device), batching_(batching), launch_(launch) {}
+             Launch launch = Launch::kRecorded,
+             ops::AttentionPrecision attention = ops::AttentionPrecision::kExact)
+      : network_(device, launch), dtype_(dtype), batching_(batching), attention_(attention) {}
+
+  // See NetworkRunner.
+  void limit_other_recordings(int64_t bytes) { network_.limit_other_recordings(bytes); }
 
   // Advances each session by one step. None may be done; all must batch with each other.
   void step(std::span<DenoiseSession* const> sessions);
 
   // Steps one session to its end; stops with Error(kCancelled) between steps.
   void run(DenoiseSession& session);
+  // The same of sessions that batch with each other and are as long.
+  void run(std::span<DenoiseSession* const> sessions);
 
  private:
   void pass(std::span<DenoiseSession* const> sessions);
   void join_conditioning(std::span<DenoiseSession* const> sessions);
 
-  std::map<const models::Denoiser*, NetworkRunner> networks_;
+  NetworkRunner network_;
   at::ScalarType dtype_;
-  at::Device device_;
   Batching batching_;
-  Launch launch_;
+  ops::AttentionPrecision attention_;
 
   // The joined conditioning of the last step, kept while the same sessions go on.
   std::vector<uint64_t> joined_sessions_;

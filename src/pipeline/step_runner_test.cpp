@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "base/status.h"
+#include "diffusion/flow_euler.h"
+#include "ops/attention.h"
 #include "pipeline/picture.h"
 #include "pipeline/roles.h"
 #include "support/random_model.h"
@@ -156,6 +158,41 @@ TEST_P(StepRunnerTest, RefusesSessionsThatAreDone) {
 
 INSTANTIATE_TEST_SUITE_P(Dtypes, StepRunnerTest, testing::Values(at::kFloat, at::kBFloat16),
                          [](const auto& info) { return std::string(c10::toString(info.param)); });
+
+// Attends over as many tokens as fp8 is for.
+class Attending final : public models::Denoiser {
+ public:
+  Conditioning condition(const weights::ParameterMap&, const LatentShape&) const override {
+    return {};
+  }
+  at::Tensor forward(const at::Tensor& sample, const at::Tensor&, const Conditioning&,
+                     nn::BlockStack*) const override {
+    const at::Tensor tokens = sample.view({1, 2048, 1, 64});
+    return ops::attention(tokens, tokens, tokens).view(sample.sizes());
+  }
+};
+
+TEST(StepRunnerAttention, IsAsExactAsTheRunnerIsTold) {
+  const Attending network;
+  const auto latents = [&](ops::AttentionPrecision precision) {
+    DenoiseSession::Setup setup;
+    setup.experts.push_back({&network,
+                             {.rows = {at::zeros({1, 1})}, .shared = {}},
+                             diffusion::GuidancePlan::classifier_free(1)});
+    setup.schedule = diffusion::FlowEulerScheduler({}).begin(1, {});
+    setup.noise = tensor::gaussian_noise({1, 32, 64, 64}, 1, 0, 0, at::kCPU);
+    DenoiseSession session(std::move(setup));
+    StepRunner runner(at::kBFloat16, at::kCPU, Batching::kApart, Launch::kRecorded, precision);
+    runner.run(session);
+    return session.latents();
+  };
+  using enum ops::AttentionPrecision;
+  const at::Tensor exact = latents(kExact);
+  const double difference = tensor::relative_l2(latents(kFp8), exact);
+  EXPECT_GT(difference, 1e-4);
+  EXPECT_LT(difference, 0.1);
+  EXPECT_TRUE(at::equal(latents(kExact), exact)) << "the scope outlives its pass";
+}
 
 }  // namespace
 }  // namespace zoetrope::pipeline

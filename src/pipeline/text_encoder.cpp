@@ -28,7 +28,8 @@ class TokenizedEncoder : public TextEncoder {
     const at::Tensor ids =
         at::tensor(at::ArrayRef<int32_t>(tokens.ids), at::kLong).unsqueeze(0).to(device_);
     const at::Tensor mask = (at::arange(ids.size(1), ids.options()) < tokens.length).unsqueeze(0);
-    return {states(ids, mask), tokens.length, tokens.truncated};
+    const Made made = make(ids, mask);
+    return {made.states, made.pooled, tokens.length, tokens.truncated};
   }
 
  protected:
@@ -51,9 +52,13 @@ class TokenizedEncoder : public TextEncoder {
                                       std::to_string(size)));
   }
 
+  struct Made {
+    at::Tensor states, pooled;
+  };
+
  private:
   // ids [1, n]; mask [1, n], false at the padding
-  virtual at::Tensor states(const at::Tensor& ids, const at::Tensor& mask) const = 0;
+  virtual Made make(const at::Tensor& ids, const at::Tensor& mask) const = 0;
 
   at::Device device_;
   std::unique_ptr<text::Tokenizer> tokenizer_;
@@ -62,20 +67,24 @@ class TokenizedEncoder : public TextEncoder {
   int32_t padding_;
 };
 
-class ClipPooledEncoder final : public TokenizedEncoder {
+class ClipEncoder final : public TokenizedEncoder {
  public:
-  ClipPooledEncoder(const ModelIndex& index, const TextEncoderSpec& spec, at::Device device,
-                    models::ClipText network)
-      : TokenizedEncoder(index, spec, device), network_(std::move(network)) {
+  ClipEncoder(const ModelIndex& index, const TextEncoderSpec& spec, at::Device device,
+              models::ClipText network)
+      : TokenizedEncoder(index, spec, device), kind_(spec.kind), network_(std::move(network)) {
     cut_to(network_.config().max_position_embeddings);
     check_vocabulary(index, spec, network_.config().vocab_size);
   }
 
  private:
-  at::Tensor states(const at::Tensor& ids, const at::Tensor&) const override {
-    return network_.pooled(network_(ids), ids);
+  Made make(const at::Tensor& ids, const at::Tensor&) const override {
+    const auto [penultimate, last] = network_.states(ids);
+    const at::Tensor pooled = network_.pooled(last, ids);
+    if (kind_ == Kind::kClipPooled) return {pooled, {}};
+    return {penultimate, pooled};
   }
 
+  Kind kind_;
   models::ClipText network_;
 };
 
@@ -88,9 +97,9 @@ class T5Encoder final : public TokenizedEncoder {
   }
 
  private:
-  at::Tensor states(const at::Tensor& ids, const at::Tensor& mask) const override {
+  Made make(const at::Tensor& ids, const at::Tensor& mask) const override {
     const at::Tensor all = network_(ids, kind_ == Kind::kT5 ? at::Tensor() : mask);
-    return kind_ == Kind::kZeroedT5 ? all * mask.unsqueeze(-1) : all;
+    return {kind_ == Kind::kZeroedT5 ? all * mask.unsqueeze(-1) : all, {}};
   }
 
   Kind kind_;
@@ -110,8 +119,8 @@ class LlamaEncoder final : public TokenizedEncoder {
 
  private:
   // [1, layers, n, c]
-  at::Tensor states(const at::Tensor& ids, const at::Tensor& mask) const override {
-    return at::stack(network_(ids, mask, wanted_), 1);
+  Made make(const at::Tensor& ids, const at::Tensor& mask) const override {
+    return {at::stack(network_(ids, mask, wanted_), 1), {}};
   }
 
   models::LlamaText network_;
@@ -143,8 +152,8 @@ std::unique_ptr<TextEncoder> load_text_encoder(const ModelIndex& index, const Te
   weights::CheckpointSource source = index.source(spec.component, dtype, device);
   switch (spec.kind) {
     case Kind::kClipPooled:
-      return std::make_unique<ClipPooledEncoder>(index, spec, device,
-                                                 make_clip(index, spec, source));
+    case Kind::kClipStates:
+      return std::make_unique<ClipEncoder>(index, spec, device, make_clip(index, spec, source));
     case Kind::kT5:
     case Kind::kMaskedT5:
     case Kind::kZeroedT5:
@@ -155,21 +164,35 @@ std::unique_ptr<TextEncoder> load_text_encoder(const ModelIndex& index, const Te
   throw base::Error(base::internal_error("unknown text encoder"));
 }
 
-void build_text_encoder(const ModelIndex& index, const TextEncoderSpec& spec,
-                        weights::ParameterSource& source) {
+TextEncoderProvider text_encoder_provider(const ModelIndex& index, const TextEncoderSpec& spec,
+                                          at::ScalarType dtype, at::Device device,
+                                          std::shared_ptr<std::mutex> one_at_a_time) {
+  if (!index.placement.text_encoders_leave) {
+    return [encoder =
+                std::shared_ptr<const TextEncoder>(load_text_encoder(index, spec, dtype, device))] {
+      return HeldTextEncoder{{}, encoder};
+    };
+  }
+  return [index, spec, dtype, device, one_at_a_time = std::move(one_at_a_time)] {
+    std::unique_lock alone(*one_at_a_time);
+    return HeldTextEncoder{std::move(alone), load_text_encoder(index, spec, dtype, device)};
+  };
+}
+
+std::shared_ptr<const void> build_text_encoder(const ModelIndex& index, const TextEncoderSpec& spec,
+                                               weights::ParameterSource& source) {
   switch (spec.kind) {
     case Kind::kClipPooled:
-      (void)make_clip(index, spec, source);
-      return;
+    case Kind::kClipStates:
+      return held(make_clip(index, spec, source));
     case Kind::kT5:
     case Kind::kMaskedT5:
     case Kind::kZeroedT5:
-      (void)make_t5(index, spec, source);
-      return;
+      return held(make_t5(index, spec, source));
     case Kind::kLlamaStates:
-      (void)make_llama(index, spec, source);
-      return;
+      return held(make_llama(index, spec, source));
   }
+  throw base::Error(base::internal_error("unknown text encoder"));
 }
 
 }  // namespace zoetrope::pipeline

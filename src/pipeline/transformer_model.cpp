@@ -8,7 +8,10 @@
 
 #include "base/status.h"
 #include "diffusion/scheduler_config.h"
+#include "pipeline/offload.h"
+#include "tensor/dry_run.h"
 #include "weights/original_names.h"
+#include "weights/quantising_source.h"
 
 namespace zoetrope::pipeline {
 namespace {
@@ -26,14 +29,65 @@ models::ClipVision make_image_encoder(const ModelIndex& index, weights::Paramete
 }
 
 // Published by diffusers, or by the authors in one file with names of their own.
+// `place` makes the network of its weights, somewhere.
+using Place = std::function<std::unique_ptr<models::Denoiser>(weights::ParameterSource& weights,
+                                                              const MakeDenoiser& make)>;
+std::unique_ptr<models::Denoiser> make_network(const ModelIndex& index,
+                                               const std::string& component,
+                                               weights::CheckpointSource& source,
+                                               const Place& place) {
+  const JsonObject config = index.config(component);
+  const MakeDenoiser make = [&](weights::ParameterSource& named) {
+    return models::make_denoiser(config, Scope(named));
+  };
+  const auto placed = [&](weights::ParameterSource& named) {
+    weights::QuantisingSource quantising(named, index.linears);
+    return place(quantising, make);
+  };
+  const weights::OriginalFormat* format = weights::original_format(source.checkpoint());
+  if (format == nullptr) return placed(source);
+  weights::OriginalSource translated(source, *format);
+  return placed(translated);
+}
+
 std::unique_ptr<models::Denoiser> make_network(const ModelIndex& index,
                                                const std::string& component,
                                                weights::CheckpointSource& source) {
-  const JsonObject config = index.config(component);
-  const weights::OriginalFormat* format = weights::original_format(source.checkpoint());
-  if (format == nullptr) return models::make_denoiser(config, Scope(source));
-  weights::OriginalSource translated(source, *format);
-  return models::make_denoiser(config, Scope(translated));
+  return make_network(
+      index, component, source,
+      [](weights::ParameterSource& weights, const MakeDenoiser& make) { return make(weights); });
+}
+
+std::vector<int64_t> block_bytes_of(const ModelIndex& index, const std::string& component,
+                                    at::ScalarType dtype) {
+  const tensor::DryRun shapes_only(at::kCPU);
+  weights::CheckpointSource source = index.source(component, dtype, at::kMeta);
+  std::vector<int64_t> bytes;
+  make_network(index, component, source,
+               [&](weights::ParameterSource& weights, const MakeDenoiser& make) {
+                 bytes = block_bytes(make, weights);
+                 return nullptr;
+               });
+  return bytes;
+}
+
+// With its blocks where `index.placement` wants them.
+std::unique_ptr<models::Denoiser> load_network(const ModelIndex& index,
+                                               const std::string& component, at::ScalarType dtype,
+                                               at::Device device) {
+  weights::CheckpointSource source = index.source(component, dtype, device);
+  const auto& budget = index.placement.block_budget_bytes;
+  if (!budget) return make_network(index, component, source);
+  const auto plan = plan_offload(block_bytes_of(index, component, dtype), *budget);
+  if (!plan) {
+    throw base::Error(
+        base::resource_exhausted(component + ": the memory leaves no room for two of its blocks"));
+  }
+  return make_network(index, component, source,
+                      [&](weights::ParameterSource& weights, const MakeDenoiser& make) {
+                        return make_offloaded(make, weights, *plan, device,
+                                              {.poison_slots = index.placement.poison_slots});
+                      });
 }
 
 std::vector<std::string> expert_names(const ModelIndex& index) {
@@ -87,14 +141,12 @@ int64_t most_tokens(const JsonObject& transformer) {
 
 class TransformerModel final : public Model {
  public:
-  TransformerModel(TransformerComponents parts, ModelTraits traits, JsonObject config)
+  TransformerModel(TransformerComponents parts, ModelTraits traits)
       : Model(parts.device, parts.dtype),
         parts_(std::move(parts)),
         traits_(std::move(traits)),
         from_text_(transformer_graph(*parts_.recipe, false, false)),
-        from_picture_(transformer_graph(*parts_.recipe, true, parts_.image_encoder.has_value())),
-        width_(config.get<int64_t>("num_attention_heads", 24) *
-               config.get<int64_t>("attention_head_dim", 128)) {}
+        from_picture_(transformer_graph(*parts_.recipe, true, parts_.image_encoder.has_value())) {}
 
   ModelTraits traits() const override { return traits_; }
   const Graph& graph(Source source) const override {
@@ -107,28 +159,10 @@ class TransformerModel final : public Model {
     return parts_.autoencoder->latent_shape(size.num_frames, size.height, size.width);
   }
 
-  // A block's working set: the residual stream in two copies, queries, keys, values and the result
-  // with their fp32 forms under rotation, and the feed-forward's inner product and its activation.
-  int64_t activation_bytes(const RunSize& size) const override {
-    const std::vector<int64_t> latent = latent_shape(size);
-    int64_t tokens = latent[0] * latent[1] * latent[2] / (kPatch * kPatch);
-    for (const TextEncoderSpec& encoder : parts_.recipe->text_encoders) {
-      tokens += encoder.max_tokens;
-    }
-    const int64_t rows = parts_.guidance_embeds ? 1 : 2;
-    const int64_t element = static_cast<int64_t>(c10::elementSize(dtype()));
-    const int64_t block = rows * tokens * width_ * (16 * element + 8 * int64_t{sizeof(float)});
-    const int64_t pixels = size.num_frames * size.height * size.width * 3 * 6;
-    return std::max(block,
-                    parts_.autoencoder->decode_bytes(size.num_frames, size.height, size.width)) +
-           pixels;
-  }
-
  private:
   TransformerComponents parts_;
   ModelTraits traits_;
   Graph from_text_, from_picture_;
-  int64_t width_;
 };
 
 std::vector<Source> sources_of(const TransformerRecipe& recipe) {
@@ -148,6 +182,10 @@ ModelTraits traits_of(const ModelIndex& index, const TransformerComponents& part
   ModelTraits traits;
   traits.class_name = recipe.class_name;
   traits.sources = sources_of(recipe);
+  traits.linears = index.linears.format;
+  traits.attention = index.attention;
+  traits.lossless = recipe.lossless.contains(traits.linears) &&
+                    traits.attention == ops::AttentionPrecision::kExact;
   traits.makes_video = recipe.makes_video();
   traits.size_multiple = static_cast<int>(parts.autoencoder->downscale() * kPatch);
   // A fine-tuned or small checkpoint may say what it was trained for.
@@ -189,13 +227,13 @@ TransformerComponents load_transformer_components(const ModelIndex& index, at::S
   parts.recipe = index.transformer;
   parts.device = device;
   parts.dtype = dtype;
+  const auto one_at_a_time = std::make_shared<std::mutex>();
   for (const TextEncoderSpec& spec : index.transformer->text_encoders) {
-    parts.text_encoders.push_back(load_text_encoder(index, spec, dtype, device));
+    parts.text_encoders.push_back(text_encoder_provider(index, spec, dtype, device, one_at_a_time));
   }
   parts.autoencoder = load_autoencoder(index, dtype, device);
   for (const std::string& name : expert_names(index)) {
-    weights::CheckpointSource source = index.source(name, dtype, device);
-    parts.experts.push_back({make_network(index, name, source), 0});
+    parts.experts.push_back({load_network(index, name, dtype, device), 0});
   }
   if (parts.experts.size() > 1) parts.experts.front().least_timestep = boundary_timestep(index);
   parts.guidance_embeds = transformer.get<bool>("guidance_embeds", false);
@@ -215,27 +253,38 @@ std::unique_ptr<Model> load_transformer_model(const ModelIndex& index, at::Scala
                                               at::Device device) {
   TransformerComponents parts = load_transformer_components(index, dtype, device);
   ModelTraits traits = traits_of(index, parts);
-  return std::make_unique<TransformerModel>(std::move(parts), std::move(traits),
-                                            index.config("transformer"));
+  return std::make_unique<TransformerModel>(std::move(parts), std::move(traits));
+}
+
+std::vector<std::vector<int64_t>> denoiser_block_bytes(const ModelIndex& index,
+                                                       at::ScalarType dtype) {
+  std::vector<std::vector<int64_t>> all;
+  for (const std::string& name : expert_names(index)) {
+    all.push_back(block_bytes_of(index, name, dtype));
+  }
+  return all;
 }
 
 std::vector<ComponentLoader> transformer_component_loaders(const ModelIndex& index) {
   std::vector<ComponentLoader> loaders;
   for (const TextEncoderSpec& spec : index.transformer->text_encoders) {
-    loaders.push_back({spec.component, [&index, spec](weights::CheckpointSource& source) {
-                         build_text_encoder(index, spec, source);
-                       }});
+    ComponentLoader loader{spec.component, [&index, spec](weights::CheckpointSource& source) {
+                             return build_text_encoder(index, spec, source);
+                           }};
+    if (spec.kind == TextEncoderSpec::Kind::kLlamaStates) loader.left_out = {"lm_head.weight"};
+    loaders.push_back(std::move(loader));
   }
   for (const std::string& name : expert_names(index)) {
     loaders.push_back({name, [&index, name](weights::CheckpointSource& source) {
-                         (void)make_network(index, name, source);
+                         return held(make_network(index, name, source));
                        }});
   }
-  loaders.push_back(
-      {"vae", [&index](weights::CheckpointSource& source) { build_autoencoder(index, source); }});
+  loaders.push_back({"vae", [&index](weights::CheckpointSource& source) {
+                       return build_autoencoder(index, source);
+                     }});
   if (index.has("image_encoder")) {
     loaders.push_back({"image_encoder", [&index](weights::CheckpointSource& source) {
-                         (void)make_image_encoder(index, source);
+                         return held(make_image_encoder(index, source));
                        }});
   }
   return loaders;

@@ -1,4 +1,4 @@
-// The diffusion transformers (transformer_recipe.h) as Models: FLUX, HiDream, Wan.
+// The diffusion transformers (transformer_recipe.h) as Models.
 #pragma once
 
 #include <memory>
@@ -19,7 +19,7 @@ struct TransformerComponents {
   const TransformerRecipe* recipe = nullptr;
   at::Device device = at::kCPU;
   at::ScalarType dtype = at::kFloat;
-  std::vector<std::unique_ptr<TextEncoder>> text_encoders;  // in the recipe's order
+  std::vector<TextEncoderProvider> text_encoders;  // in the recipe's order
   std::unique_ptr<Autoencoder> autoencoder;
   struct Expert {
     std::unique_ptr<models::Denoiser> network;
@@ -51,6 +51,10 @@ TransformerComponents load_transformer_components(const ModelIndex& index, at::S
 std::unique_ptr<Model> load_transformer_model(const ModelIndex& index, at::ScalarType dtype,
                                               at::Device device);
 std::vector<ComponentLoader> transformer_component_loaders(const ModelIndex& index);
+
+// Of each denoiser, in the order of the experts: what its blocks keep (offload.h).
+std::vector<std::vector<int64_t>> denoiser_block_bytes(const ModelIndex& index,
+                                                       at::ScalarType dtype);
 
 // The role functions; `components` must outlive the table.
 RoleTable transformer_roles(const TransformerComponents& components, DenoiseHooks hooks);

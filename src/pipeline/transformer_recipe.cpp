@@ -1,6 +1,6 @@
 #include "pipeline/transformer_recipe.h"
 
-#include <array>
+#include <vector>
 
 namespace zoetrope::pipeline {
 namespace {
@@ -31,11 +31,28 @@ TransformerRecipe hidream() {
       .text_guidance = 5.0};
 }
 
+// diffusers: pipelines/stable_diffusion_3/pipeline_stable_diffusion_3.py and its img2img twin.
+TransformerRecipe stable_diffusion_3() {
+  return {
+      .class_name = "StableDiffusion3Pipeline",
+      .text_encoders = {{Kind::kClipStates, "text_encoder", "tokenizer", 77, "clip", "pooled_text"},
+                        {Kind::kClipStates, "text_encoder_2", "tokenizer_2", 77, "clip",
+                         "pooled_text"},
+                        {Kind::kT5, "text_encoder_3", "tokenizer_3", 256, "text"}},
+      .picture = TransformerRecipe::Picture::kStart,
+      .steps = 28,
+      .text_guidance = 7.0};
+}
+
 // diffusers: pipelines/wan/pipeline_wan.py.
 TransformerRecipe wan() {
   return {.class_name = "WanPipeline",
-          .text_encoders = {{Kind::kZeroedT5, "text_encoder", "tokenizer", 512, "text",
-                             /*cleaned=*/true}},
+          .text_encoders = {{.kind = Kind::kZeroedT5,
+                             .component = "text_encoder",
+                             .tokenizer = "tokenizer",
+                             .max_tokens = 512,
+                             .input = "text",
+                             .cleaned = true}},
           .autoencoder = TransformerRecipe::Autoencoder::kCausalVideo,
           .width = 832,
           .height = 480,
@@ -53,8 +70,9 @@ TransformerRecipe wan_image_to_video() {
   return recipe;
 }
 
-const std::array<TransformerRecipe, 4>& recipes() {
-  static const std::array kRecipes = {flux(), hidream(), wan(), wan_image_to_video()};
+const std::vector<TransformerRecipe>& recipes() {
+  static const std::vector kRecipes = {flux(), hidream(), stable_diffusion_3(), wan(),
+                                       wan_image_to_video()};
   return kRecipes;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/status.h"
 #include "pipeline/picture.h"
+#include "pipeline/several.h"
 #include "pipeline/transformer_model.h"
 
 namespace zoetrope::pipeline {
@@ -15,12 +16,13 @@ namespace {
 using diffusion::GuidancePlan;
 constexpr const char* kNegative = "negative_";
 
-Bundle encode_text(const TextEncoder& encoder, const std::string& input, const Bundle& prompt) {
+Bundle encode_text(const TextEncoder& encoder, const TextEncoderSpec& spec, const Bundle& prompt) {
   Bundle out;
   for (const std::string prefix : {"", kNegative}) {
     const TextEncoder::Encoded encoded =
         encoder.encode(prompt.facts.value(prefix + "text", std::string()));
-    out.tensors[prefix + input] = encoded.states;
+    out.tensors[prefix + spec.input] = encoded.states;
+    if (encoded.pooled.defined()) out.tensors[prefix + spec.pooled] = encoded.pooled;
     out.facts[prefix + "tokens"] = encoded.tokens;
     out.facts[prefix + "truncated"] = encoded.truncated;
   }
@@ -132,62 +134,73 @@ Start start_of(const diffusion::SchedulerState& schedule, const at::Tensor& nois
   return {picture * level.alpha + noise * level.sigma, step};
 }
 
-DenoiseSession make_session(const TransformerComponents& parts, std::span<const Bundle> bundles,
-                            const DenoiseHooks& hooks, const RunContext& context) {
-  const Bundle& noise = bundles[0];
-  const at::Tensor drawn = noise.tensor("noise").to(parts.device);
-  const models::Denoiser::LatentShape shape{drawn.size(0), drawn.size(1), drawn.size(2),
-                                            drawn.size(3)};
-  const GuidancePlan plan = guidance_of(parts, noise);
+// The networks with what they are told, the same for all results of a request.
+std::vector<DenoiseSession::Expert> experts_of(const TransformerComponents& parts,
+                                               std::span<const Bundle> bundles) {
+  const at::IntArrayRef noise = bundles[0].tensor("noise").sizes();
+  const GuidancePlan plan = guidance_of(parts, bundles[0]);
   const weights::ParameterMap inputs = network_inputs(parts, plan, bundles);
-  DenoiseSession::Setup setup{
-      .experts = {},
-      .schedule = parts.scheduler->begin(noise.fact<int>("steps"), time_shift(parts, drawn)),
-      .noise = {},
-      .keep_trajectory = noise.fact<bool>("keep_trajectory"),
-      .progress = context.progress,
-      .preview = nullptr,
-      .cancel = context.cancel};
+  std::vector<DenoiseSession::Expert> experts;
   for (const TransformerComponents::Expert& expert : parts.experts) {
-    setup.experts.push_back({expert.network.get(), expert.network->condition(inputs, shape), plan,
-                             expert.least_timestep});
+    experts.push_back({expert.network.get(),
+                       expert.network->condition(inputs, {noise[1], noise[2], noise[3], noise[4]}),
+                       plan, expert.least_timestep});
   }
-  at::Tensor picture;
+  return experts;
+}
+
+at::Tensor picture_of(std::span<const Bundle> bundles) {
   for (const Bundle& bundle : bundles) {
     const auto latents = bundle.tensors.find("image_latents");
-    if (latents != bundle.tensors.end()) picture = latents->second;
+    if (latents != bundle.tensors.end()) return latents->second;
   }
-  const Start start = start_of(*setup.schedule, drawn, picture, noise.facts.value("strength", 1.0));
-  setup.noise = start.latents;
-  setup.first_step = start.step;
-  if (hooks.preview) {
-    setup.preview = [&parts, show = hooks.preview,
-                     wanted = hooks.wants_preview](const at::Tensor& x0) {
-      if (wanted && !wanted()) return;
-      show(parts.autoencoder->decode(x0.narrow(0, 0, 1), nullptr));  // of a clip its first frame
-    };
-  }
-  return DenoiseSession(std::move(setup));
+  return {};
 }
 
-Bundle denoise(const TransformerComponents& parts, std::span<const Bundle> inputs,
+Bundle denoise(const TransformerComponents& parts, std::span<const Bundle> bundles,
                const DenoiseHooks& hooks, const RunContext& context) {
-  DenoiseSession session = make_session(parts, inputs, hooks, context);
-  if (!session.done()) hooks.drive(session);
-  Bundle out;
-  out.tensors["latents"] = session.latents();
-  if (!session.trajectory().empty()) out.tensors["trajectory"] = at::stack(session.trajectory());
-  return out;
+  const Bundle& asked = bundles[0];
+  const std::vector<DenoiseSession::Expert> experts = experts_of(parts, bundles);
+  const at::Tensor picture = picture_of(bundles);
+  const auto setup_of = [&](const at::Tensor& noise) {
+    DenoiseSession::Setup setup{
+        .experts = experts,
+        .schedule = parts.scheduler->begin(asked.fact<int>("steps"), time_shift(parts, noise)),
+        .noise = {},
+        .keep_trajectory = asked.fact<bool>("keep_trajectory"),
+        .progress = nullptr,
+        .preview = nullptr,
+        .cancel = context.cancel};
+    const Start start = start_of(*setup.schedule, noise.to(parts.device), picture,
+                                 asked.facts.value("strength", 1.0));
+    setup.noise = start.latents;
+    setup.first_step = start.step;
+    if (hooks.preview) {
+      setup.preview = [&](const at::Tensor& x0) {
+        if (hooks.wants_preview && !hooks.wants_preview()) return;
+        // Of a clip its first frame.
+        hooks.preview(parts.autoencoder->decode(x0.narrow(0, 0, 1), hooks.decode_tile, nullptr));
+      };
+    }
+    return setup;
+  };
+  return denoise_several(asked.tensor("noise"), setup_of, hooks, context);
 }
 
-Bundle decode(const TransformerComponents& parts, const Bundle& clip, const RunContext& context) {
-  Bundle out;
-  out.tensors["frames"] =
-      parts.autoencoder->decode(clip.tensor("latents"), [&](int64_t done, int64_t of) {
-        context.cancel.check();
-        base::report(context.progress, "decode", done, of);
-      });
-  return out;
+Bundle decode(const TransformerComponents& parts, const Bundle& clip, int64_t tile,
+              const RunContext& context) {
+  return decode_several(
+      clip.tensor("latents"),
+      [&](const at::Tensor& latents, const RunContext& one) {
+        Bundle out;
+        const auto progress = [&](int64_t done, int64_t of) {
+          one.cancel.check();
+          base::report(one.progress, "decode", done, of);
+        };
+        out.tensors["frames"] = parts.autoencoder->decode(latents, tile, progress);
+        return out;
+      },
+      context);
 }
 
 }  // namespace
@@ -201,8 +214,9 @@ RoleTable transformer_roles(const TransformerComponents& components, DenoiseHook
   for (size_t i = 0; i < components.text_encoders.size(); ++i) {
     const TextEncoderSpec& spec = components.recipe->text_encoders[i];
     add(table, spec.component,
-        [encoder = components.text_encoders[i].get(), input = spec.input](
-            auto inputs, const RunContext&) { return encode_text(*encoder, input, inputs[0]); });
+        [&provider = components.text_encoders[i], &spec](auto inputs, const RunContext&) {
+          return encode_text(*provider().encoder, spec, inputs[0]);
+        });
   }
   add(table, "image_encode",
       [parts](auto inputs, const RunContext&) { return image_encode(*parts, inputs[0]); });
@@ -211,8 +225,8 @@ RoleTable transformer_roles(const TransformerComponents& components, DenoiseHook
   add(table, "denoise", [parts, hooks](auto inputs, const RunContext& context) {
     return denoise(*parts, inputs, hooks, context);
   });
-  add(table, "decode", [parts](auto inputs, const RunContext& context) {
-    return decode(*parts, inputs[0], context);
+  add(table, "decode", [parts, tile = hooks.decode_tile](auto inputs, const RunContext& context) {
+    return decode(*parts, inputs[0], tile, context);
   });
   return table;
 }
