@@ -7,7 +7,10 @@
 
 namespace zoetrope::engine {
 
-// Throws base::Error(kFailedPrecondition) in a build without CUDA.
+// Both throw base::Error(kFailedPrecondition) in a build without CUDA.
 int64_t free_device_bytes(at::Device device);
+
+// No tensor takes the process beyond `bytes`: torch's allocator fails instead.
+void limit_device_bytes(at::Device device, int64_t bytes);
 
 }  // namespace zoetrope::engine

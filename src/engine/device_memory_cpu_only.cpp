@@ -7,4 +7,8 @@ int64_t free_device_bytes(at::Device) {
   throw base::Error(base::StatusCode::kFailedPrecondition, "this build is for the CPU only");
 }
 
+void limit_device_bytes(at::Device, int64_t) {
+  throw base::Error(base::StatusCode::kFailedPrecondition, "this build is for the CPU only");
+}
+
 }  // namespace zoetrope::engine

@@ -1,6 +1,10 @@
+#include <ATen/Context.h>
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <cuda_runtime_api.h>
+
+#include <algorithm>
 
 #include "engine/device_memory.h"
 
@@ -11,6 +15,15 @@ int64_t free_device_bytes(at::Device device) {
   size_t free = 0, total = 0;
   C10_CUDA_CHECK(cudaMemGetInfo(&free, &total));
   return static_cast<int64_t>(free);
+}
+
+void limit_device_bytes(at::Device device, int64_t bytes) {
+  const c10::cuda::CUDAGuard guard(device);
+  size_t free = 0, total = 0;
+  C10_CUDA_CHECK(cudaMemGetInfo(&free, &total));
+  at::globalContext().lazyInitDevice(at::kCUDA);  // makes the allocator
+  const double fraction = static_cast<double>(bytes) / static_cast<double>(total);
+  c10::cuda::CUDACachingAllocator::setMemoryFraction(std::min(1.0, fraction), device.index());
 }
 
 }  // namespace zoetrope::engine

@@ -25,7 +25,7 @@ base::Status prepare_dump(const fs::path& folder) {
   return {};
 }
 
-base::Status write_dump(const fs::path& folder, const ResolvedRequest& request,
+base::Status write_dump(const fs::path& folder, const ResolvedRequest& request, uint64_t seed,
                         const at::Tensor& noise, const pipeline::BundleMap& bundles) {
   weights::ParameterMap conditioning;
   for (const auto& [name, bundle] : bundles) {
@@ -38,7 +38,7 @@ base::Status write_dump(const fs::path& folder, const ResolvedRequest& request,
   }
   const nlohmann::json facts = {{"prompt", request.prompt},
                                 {"negative_prompt", request.negative_prompt},
-                                {"seed", request.seed},
+                                {"seed", seed},
                                 {"quality", request.quality == Quality::kFast ? "fast" : "best"},
                                 {"steps", request.steps},
                                 {"num_frames", request.num_frames},
@@ -48,8 +48,9 @@ base::Status write_dump(const fs::path& folder, const ResolvedRequest& request,
                                 {"motion", request.motion}};
   ZT_RETURN_IF_ERROR(weights::save_tensors(folder / "noise.safetensors", {{"noise", noise}}));
   ZT_RETURN_IF_ERROR(weights::save_tensors(folder / "conditioning.safetensors", conditioning));
-  ZT_RETURN_IF_ERROR(
-      weights::save_tensors(folder / "latents.safetensors", bundles.at("clip").tensors));
+  weights::ParameterMap latents;
+  for (const auto& [name, tensor] : bundles.at("clip").tensors) latents[name] = tensor[0];
+  ZT_RETURN_IF_ERROR(weights::save_tensors(folder / "latents.safetensors", latents));
   return weights::write_file(folder / "request.json", facts.dump(2) + "\n");
 }
 

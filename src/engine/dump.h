@@ -14,8 +14,9 @@ base::Status prepare_dump(const std::filesystem::path& folder);
 
 // Writes noise.safetensors (noise), conditioning.safetensors (what the encoders made: text,
 // negative_text, image_latents, ...), latents.safetensors (latents, trajectory) and request.json.
+// Of a run with one result: noise [f, h, w, c].
 base::Status write_dump(const std::filesystem::path& folder, const ResolvedRequest& request,
-                        const at::Tensor& noise, const pipeline::BundleMap& bundles);
+                        uint64_t seed, const at::Tensor& noise, const pipeline::BundleMap& bundles);
 
 // The tensor "noise" of a safetensors file, [f, h, w, c] of exactly `shape`, as fp32. Throws
 // base::Error naming the file.

@@ -9,6 +9,9 @@
 #include <algorithm>
 #include <chrono>
 #include <mutex>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "engine/api/memory_size.h"
 #include "engine/boundary.h"
@@ -16,13 +19,16 @@
 #include "engine/dump.h"
 #include "engine/memory_plan.h"
 #include "engine/model_defaults.h"
+#include "engine/options.h"
 #include "engine/step_loop.h"
 #include "media/resize.h"
 #include "pipeline/model.h"
 #include "pipeline/picture.h"
+#include "pipeline/several.h"
 #include "tensor/device.h"
 #include "tensor/memory.h"
 #include "tensor/noise.h"
+#include "tensor/weight_format.h"
 
 namespace zoetrope::engine {
 namespace {
@@ -34,20 +40,27 @@ using pipeline::BundleMap;
 
 constexpr uint64_t kNoiseStream = 0;
 
+constexpr const char* kDecodedInTiles =
+    "memory: decoded in tiles, which differs a little from decoding the whole";
+
 std::string dtype_name(at::ScalarType dtype) {
   return dtype == at::kFloat ? "fp32" : dtype == at::kHalf ? "fp16" : "bf16";
 }
 
-int64_t free_bytes(at::Device device) {
-  return device.is_cuda() ? free_device_bytes(device) : available_memory_bytes();
+// With what this process already takes.
+int64_t usable_bytes(at::Device device) {
+  return device.is_cuda() ? free_device_bytes(device) : available_memory_bytes() + kFixedBytesCpu;
 }
 
 class TorchEngine final : public Engine {
  public:
-  TorchEngine(std::unique_ptr<pipeline::Model> model, MemoryPlan base_plan, int max_batch)
+  TorchEngine(std::unique_ptr<pipeline::Model> model, std::unique_ptr<const MemoryPlanner> planner,
+              int max_batch)
       : model_(std::move(model)),
-        defaults_(model_defaults(model_->traits())),
-        base_plan_(base_plan),
+        planner_(std::move(planner)),
+        traits_(model_->traits()),
+        defaults_(model_defaults(traits_)),
+        max_batch_(max_batch),
         loop_(*model_, max_batch) {}
 
   const ModelDefaults& defaults() const override { return defaults_; }
@@ -55,33 +68,37 @@ class TorchEngine final : public Engine {
   std::string dtype() const override { return dtype_name(model_->dtype()); }
 
   MemoryPlan plan(const ResolvedRequest& request) const override {
-    return plan_memory(*model_, size_of(request), base_plan_.weight_bytes, base_plan_.limit_bytes);
+    return planner_->plan(size_of(request));
   }
 
   Result<ClipResult> generate(const Request& request, const Watch& watch) override {
-    return guarded([&]() -> Result<ClipResult> {
+    ClipResult made;
+    ZT_RETURN_IF_ERROR(generate_each(request, {&request.seed, 1}, watch, [&](ClipResult clip) {
+      made = std::move(clip);
+      return Status();
+    }));
+    return made;
+  }
+
+  Status generate_each(const Request& request, std::span<const uint64_t> seeds, const Watch& watch,
+                       const Take& take) override {
+    const auto done = guarded([&]() -> Result<bool> {
       Request cleaned = request;
-      int replaced = 0;
-      cleaned.prompt = sanitise_utf8(request.prompt, replaced);
-      int replaced_negative = 0;
-      if (cleaned.negative_prompt) {
-        cleaned.negative_prompt = sanitise_utf8(*cleaned.negative_prompt, replaced_negative);
-      }
+      std::vector<std::string> warnings;
+      clean("prompt", cleaned.prompt, warnings);
+      if (cleaned.negative_prompt) clean("negative_prompt", *cleaned.negative_prompt, warnings);
       ZT_ASSIGN_OR_RETURN(const ResolvedRequest resolved, resolve(std::move(cleaned), defaults_));
+      ZT_RETURN_IF_ERROR(check_seeds(resolved, seeds));
       const MemoryPlan memory = plan(resolved);
       if (!memory.fits()) return does_not_fit(memory);
       if (!resolved.dump_folder.empty()) ZT_RETURN_IF_ERROR(prepare_dump(resolved.dump_folder));
-      ClipResult clip = run(resolved, watch);
-      if (replaced > 0) {
-        clip.warnings.push_back(
-            fmt::format("prompt: {} bytes are not UTF-8 and were replaced", replaced));
-      }
-      if (replaced_negative > 0) {
-        clip.warnings.push_back(fmt::format(
-            "negative_prompt: {} bytes are not UTF-8 and were replaced", replaced_negative));
-      }
-      return clip;
+      ZT_RETURN_IF_ERROR(run(resolved, seeds, watch, [&](ClipResult clip) {
+        clip.warnings.insert(clip.warnings.end(), warnings.begin(), warnings.end());
+        return take(std::move(clip));
+      }));
+      return true;
     });
+    return done.status();
   }
 
   static Status does_not_fit(const MemoryPlan& plan) {
@@ -91,33 +108,112 @@ class TorchEngine final : public Engine {
   }
 
  private:
-  static pipeline::RunSize size_of(const ResolvedRequest& request) {
+  pipeline::RunSize size_of(const ResolvedRequest& request) const {
+    const double scale = traits_.guidance_embeds ? request.true_cfg_scale : request.text_guidance;
     return {.num_frames = request.num_frames,
             .width = request.model_width,
             .height = request.model_height,
-            .keeps_blocks = request.tier == Tier::kBalanced};
+            .keeps_blocks = request.tier == Tier::kBalanced,
+            .guided = scale != 1.0};
   }
 
-  ClipResult run(const ResolvedRequest& request, const Watch& watch) {
+  // The text as valid UTF-8.
+  static void clean(const char* field, std::string& text, std::vector<std::string>& warnings) {
+    int replaced = 0;
+    text = sanitise_utf8(text, replaced);
+    if (replaced == 0) return;
+    warnings.push_back(
+        fmt::format("{}: {} bytes are not UTF-8 and were replaced", field, replaced));
+  }
+
+  static Status check_seeds(const ResolvedRequest& request, std::span<const uint64_t> seeds) {
+    if (seeds.size() == 1) return {};
+    if (!request.latents_file.empty()) return base::invalid_argument("latents: go with one seed");
+    if (!request.dump_folder.empty()) return base::invalid_argument("dump: goes with one seed");
+    return {};
+  }
+
+  // How results are made so that they fit.
+  struct Means {
+    int64_t together;     // how many may share steps
+    int64_t decode_tile;  // see MemoryPlan
+  };
+  // Recorded passes of other shapes may keep what these leave.
+  Means make_room(const ResolvedRequest& request) {
+    pipeline::RunSize size = size_of(request);
+    MemoryPlan plan = planner_->plan(size);
+    // A processor takes one at a time in any case: see default_batching.
+    if (!model_->device().is_cuda()) return {max_batch_, plan.decode_tile};
+    size.together = max_batch_;
+    plan = planner_->plan(size);
+    while (!plan.fits() && size.together > 1) {
+      --size.together;
+      plan = planner_->plan(size);
+    }
+    loop_.limit_other_recordings(std::max<int64_t>(0, plan.limit_bytes - plan.peak_bytes));
+    return {size.together, plan.decode_tile};
+  }
+
+  Status run(const ResolvedRequest& request, std::span<const uint64_t> seeds, const Watch& watch,
+             const Take& take) {
+    const Means means = make_room(request);
+    // What does not depend on the seed, the text's encoding first of all, is made for the first
+    // results and kept for the others.
+    pipeline::RoleTable roles = model_->roles(hooks_of(watch, means.decode_tile));
+    for (auto& [name, role] : roles) {
+      if (name != "denoise" && name != "decode") role = pipeline::played_once(std::move(role));
+    }
+    const auto together = static_cast<size_t>(means.together);
+    for (size_t first = 0; first < seeds.size(); first += together) {
+      const std::span<const uint64_t> some =
+          seeds.subspan(first, std::min(together, seeds.size() - first));
+      const Span span{first, some.size(), seeds.size()};
+      for (ClipResult& clip : run_together(request, some, roles, context_of(watch, span))) {
+        if (means.decode_tile != 0) clip.warnings.push_back(kDecodedInTiles);
+        ZT_RETURN_IF_ERROR(take(std::move(clip)));
+      }
+    }
+    return {};
+  }
+
+  std::vector<ClipResult> run_together(const ResolvedRequest& request,
+                                       std::span<const uint64_t> seeds,
+                                       const pipeline::RoleTable& roles,
+                                       const pipeline::RunContext& context) {
     const auto begin = std::chrono::steady_clock::now();
-    const at::Tensor noise = noise_of(request);
-    pipeline::GraphResult result =
-        pipeline::run(model_->graph(source_of(request)), model_->roles(hooks_of(watch)),
-                      inputs_of(request, noise), context_of(watch));
+    const at::Tensor noise = noise_of(request, seeds);
+    const pipeline::GraphResult result =
+        pipeline::run(model_->graph(source_of(request)), roles, inputs_of(request, noise), context);
     if (!request.dump_folder.empty()) {
-      const Status dumped = write_dump(request.dump_folder, request, noise, result.outputs);
+      const Status dumped =
+          write_dump(request.dump_folder, request, seeds[0], noise[0], result.outputs);
       if (!dumped.ok()) throw base::Error(dumped);
     }
-    ClipResult clip = clip_of(request, result);
+    std::vector<ClipResult> clips;
+    for (size_t i = 0; i < seeds.size(); ++i) {
+      clips.push_back(clip_of(request, result, static_cast<int64_t>(i)));
+      clips.back().seed = seeds[i];
+    }
     const std::chrono::duration<double> total = std::chrono::steady_clock::now() - begin;
-    clip.timings.push_back({"total", total.count()});
-    return clip;
+    // Each has its share of what was done for all of them.
+    for (ClipResult& clip : clips) {
+      clip.timings.push_back({"total", total.count()});
+      for (StageTime& time : clip.timings) time.seconds /= static_cast<double>(clips.size());
+    }
+    return clips;
   }
 
-  at::Tensor noise_of(const ResolvedRequest& request) const {
+  // [n, f, h, w, c]
+  at::Tensor noise_of(const ResolvedRequest& request, std::span<const uint64_t> seeds) const {
     const std::vector<int64_t> shape = model_->latent_shape(size_of(request));
-    if (!request.latents_file.empty()) return read_noise(request.latents_file, shape);
-    return tensor::gaussian_noise(shape, request.seed, kNoiseStream, 0, at::kCPU);
+    if (!request.latents_file.empty()) {
+      return read_noise(request.latents_file, shape).unsqueeze(0);
+    }
+    std::vector<at::Tensor> noises;
+    for (const uint64_t seed : seeds) {
+      noises.push_back(tensor::gaussian_noise(shape, seed, kNoiseStream, 0, at::kCPU));
+    }
+    return at::stack(noises);
   }
 
   static pipeline::Source source_of(const ResolvedRequest& request) {
@@ -148,9 +244,16 @@ class TorchEngine final : public Engine {
     return inputs;
   }
 
-  pipeline::DenoiseHooks hooks_of(const Watch& watch) {
+  std::string precision() const {
+    return traits_.linears == tensor::WeightFormat::kPlain
+               ? dtype()
+               : std::string(tensor::to_string(traits_.linears));
+  }
+
+  pipeline::DenoiseHooks hooks_of(const Watch& watch, int64_t decode_tile) {
     pipeline::DenoiseHooks hooks;
-    hooks.drive = [this](pipeline::DenoiseSession& session) { loop_.run(session); };
+    hooks.decode_tile = decode_tile;
+    hooks.drive = [this](auto sessions) { loop_.run(sessions); };
     if (watch.preview) {
       hooks.preview = [show = watch.preview](const at::Tensor& frames) {
         show(pipeline::to_image(at::cat(frames.unbind(0), 1)));  // side by side
@@ -160,26 +263,36 @@ class TorchEngine final : public Engine {
     return hooks;
   }
 
+  // Which of the results a run makes.
+  struct Span {
+    size_t first, count, of;
+  };
+
   // Roles run on several threads; the caller's sink sees one call at a time.
-  static pipeline::RunContext context_of(const Watch& watch) {
+  static pipeline::RunContext context_of(const Watch& watch, const Span& span) {
     pipeline::RunContext context{nullptr, watch.cancel};
     if (watch.progress) {
-      context.progress = [sink = watch.progress,
-                          mutex = std::make_shared<std::mutex>()](const base::Progress& progress) {
+      context.progress = [sink = watch.progress, span,
+                          mutex = std::make_shared<std::mutex>()](const base::Progress& p) {
         const std::lock_guard lock(*mutex);
-        sink(progress);
+        const int64_t each = p.of / static_cast<int64_t>(span.count);
+        base::report(sink, p.stage, static_cast<int64_t>(span.first) * each + p.step,
+                     static_cast<int64_t>(span.of) * each);
       };
     }
     return context;
   }
 
-  ClipResult clip_of(const ResolvedRequest& request, const pipeline::GraphResult& result) const {
+  ClipResult clip_of(const ResolvedRequest& request, const pipeline::GraphResult& result,
+                     int64_t index) const {
+    const Bundle& made = result.outputs.at("frames");
     ClipResult clip;
     clip.fps = request.fps;
-    clip.seed = request.seed;
     clip.steps = request.steps;
-    clip.tier = request.tier;
-    at::Tensor frames = result.outputs.at("frames").tensor("frames");
+    clip.tier = traits_.lossless ? request.tier : Tier::kTurbo;
+    clip.precision = precision();
+    clip.attention = traits_.attention == ops::AttentionPrecision::kFp8 ? "fp8" : "exact";
+    at::Tensor frames = made.tensor("frames")[index];
     if (request.frame) frames = frames.narrow(0, *request.frame, 1);
     for (const at::Tensor& pixels : frames.unbind(0)) {
       media::Image frame = pipeline::to_image(pixels);
@@ -188,8 +301,7 @@ class TorchEngine final : public Engine {
                                   : media::resize(frame, request.width, request.height));
     }
     if (request.own_first_frame) {
-      clip.own_first_frame =
-          pipeline::to_image(result.outputs.at("frames").tensor("own_first_frame"));
+      clip.own_first_frame = pipeline::to_image(made.tensor("own_first_frame")[index]);
     }
     for (const pipeline::RoleTiming& timing : result.timings) {
       clip.timings.push_back({timing.role, timing.seconds});
@@ -217,20 +329,12 @@ class TorchEngine final : public Engine {
   }
 
   std::unique_ptr<pipeline::Model> model_;
+  std::unique_ptr<const MemoryPlanner> planner_;
+  pipeline::ModelTraits traits_;
   ModelDefaults defaults_;
-  MemoryPlan base_plan_;
+  int max_batch_;
   StepLoop loop_;  // last: its thread uses what stands above
 };
-
-Status check_options(const EngineOptions& options) {
-  if (options.threads < 0 || options.threads > 1024) {
-    return base::invalid_argument("threads: must lie between 1 and 1024");
-  }
-  if (options.max_batch < 1 || options.max_batch > 64) {
-    return base::invalid_argument("max_batch: must lie between 1 and 64");
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -245,18 +349,19 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& model_
     }
     if (options.threads > 0) at::set_num_threads(options.threads);
 
-    const pipeline::ModelIndex index = pipeline::read_model_index(model_folder);
-    MemoryPlan plan;
-    plan.weight_bytes = pipeline::weight_bytes(index, dtype);
-    plan.fixed_bytes = device.is_cuda() ? 0 : kFixedBytesCpu;
-    plan.peak_bytes = plan.fixed_bytes + 2 * plan.weight_bytes;
-    plan.limit_bytes = options.memory_limit_bytes > 0 ? options.memory_limit_bytes
-                                                      : free_bytes(device) + plan.fixed_bytes;
+    pipeline::ModelIndex index = pipeline::read_model_index(model_folder);
+    ZT_RETURN_IF_ERROR(choose_precision(options, index));
+    const int64_t limit =
+        options.memory_limit_bytes > 0 ? options.memory_limit_bytes : usable_bytes(device);
+    auto planner = std::make_unique<const MemoryPlanner>(index, dtype, device, limit);
+    index.placement = planner->placement();
+    const MemoryPlan plan = planner->plan();
     if (!plan.fits()) return TorchEngine::does_not_fit(plan);
+    if (device.is_cuda() && options.memory_limit_bytes > 0) limit_device_bytes(device, limit);
 
     const c10::NoGradGuard no_gradients;
     return std::unique_ptr<Engine>(std::make_unique<TorchEngine>(
-        pipeline::load_model(index, dtype, device), plan, options.max_batch));
+        pipeline::load_model(index, dtype, device), std::move(planner), options.max_batch));
   });
 }
 

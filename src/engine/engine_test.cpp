@@ -9,6 +9,7 @@
 #include <atomic>
 #include <future>
 #include <new>
+#include <tuple>
 
 #include "engine/api/inspect.h"
 #include "engine/boundary.h"
@@ -18,6 +19,7 @@
 #include "pipeline/step_runner.h"
 #include "support/random_model.h"
 #include "support/temporary_folder.h"
+#include "support/transformer_fixture.h"
 
 namespace zoetrope::engine {
 namespace {
@@ -157,6 +159,50 @@ TEST_F(EngineTest, BalancedReusesBlocksAndLosslessDoesNot) {
   EXPECT_EQ(engine->generate(request()).value_or_throw().frames, plain);
 }
 
+TEST_F(EngineTest, SeveralResultsOfARequestHaveTheBytesOfEachAlone) {
+  const auto engine = open({.max_batch = 2});
+  const std::vector<uint64_t> seeds = {7, 3, 8, 3, 9};
+  std::vector<base::Progress> denoised;
+  Watch watch;
+  watch.progress = [&](const base::Progress& p) {
+    if (p.stage == "denoise") denoised.push_back({"denoise", p.step, p.of});
+  };
+  std::vector<ClipResult> made;
+  const base::Status status = engine->generate_each(request(), seeds, watch, [&](ClipResult clip) {
+    made.push_back(std::move(clip));
+    return base::Status();
+  });
+  ASSERT_TRUE(status.ok()) << status.message();
+  ASSERT_EQ(made.size(), seeds.size());
+  for (size_t i = 0; i < seeds.size(); ++i) {
+    EXPECT_EQ(made[i].seed, seeds[i]);
+    EXPECT_EQ(made[i].frames, engine->generate(request(seeds[i])).value_or_throw().frames) << i;
+  }
+  EXPECT_NE(made[0].frames, made[1].frames);
+  // One count for all of them, that only grows.
+  for (size_t i = 1; i < denoised.size(); ++i) {
+    EXPECT_EQ(denoised[i].of, denoised[0].of);
+    EXPECT_GE(denoised[i].step, denoised[i - 1].step);
+  }
+  EXPECT_EQ(denoised.front().step, 0);
+  EXPECT_EQ(denoised.back().step, static_cast<int64_t>(seeds.size()) * made[0].steps);
+  EXPECT_EQ(denoised.back().of, denoised.back().step);
+}
+
+TEST_F(EngineTest, TheRestOfTheResultsEndsWithWhoTakesThem) {
+  const auto engine = open({.max_batch = 2});
+  const std::vector<uint64_t> seeds = {1, 2, 3, 4, 5};
+  int taken = 0;
+  const base::Status status = engine->generate_each(request(), seeds, {}, [&](const ClipResult&) {
+    return ++taken == 3 ? base::Status(base::StatusCode::kAborted, "full") : base::Status();
+  });
+  EXPECT_EQ(status.code(), base::StatusCode::kAborted);
+  EXPECT_EQ(taken, 3);
+  Request dumped = request();
+  dumped.dump_folder = "somewhere";
+  EXPECT_THAT(engine->generate_each(dumped, seeds, {}, nullptr).message(), StartsWith("dump:"));
+}
+
 TEST_F(EngineTest, RequestsAtTheSameTimeGiveTheBytesOfRequestsAlone) {
   const auto engine = open({.max_batch = 3});
   std::vector<std::vector<media::Image>> alone;
@@ -257,6 +303,58 @@ TEST_F(EngineTest, InspectFindsUnusedAndMissingWeights) {
   const ModelReport broken = inspect_model(folder_.path()).value_or_throw();
   EXPECT_NE(broken.components[1].problem, "");
   EXPECT_FALSE(broken.defaults.has_value());
+}
+
+TEST_F(EngineTest, PrecisionIsForTransformers) {
+  EngineOptions options;
+  options.precision = "fp8";
+  const base::Status refusal = Engine::open(folder_.path(), options).status();
+  EXPECT_EQ(refusal.code(), StatusCode::kInvalidArgument);
+  EXPECT_THAT(refusal.message(), StartsWith("precision: "));
+  options = {};
+  options.attention = "fp8";
+  EXPECT_THAT(Engine::open(folder_.path(), options).status().message(), StartsWith("attention: "));
+}
+
+TEST(PrecisionTest, AResultSaysWhatItWasMadeWith) {
+  const test_support::TemporaryFolder folder;
+  const test_support::TransformerFixture fixture("flux");
+  fixture.write_model(folder.path());
+  EngineOptions options;
+  options.device = "cpu";
+  options.dtype = "fp32";
+  options.precision = "int3";
+  EXPECT_THAT(Engine::open(folder.path(), options).status().message(), HasSubstr("'int3'"));
+  Request text;
+  text.task = Task::kTextToImage;
+  text.prompt = "a fox";
+  text.steps = 2;
+  text.width = fixture.request().at("width");
+  text.height = fixture.request().at("height");
+  std::vector<media::Image> pictures;
+  for (const auto& [precision, named, tier] : {std::tuple{"bf16", "fp32", Tier::kLossless},
+                                               {"auto", "fp32", Tier::kLossless},
+                                               {"fp8", "fp8", Tier::kTurbo},
+                                               {"int8", "int8", Tier::kTurbo},
+                                               {"int4", "int4", Tier::kTurbo}}) {
+    options.precision = precision;
+    const auto engine = Engine::open(folder.path(), options).value_or_throw();
+    const ClipResult made = engine->generate(text).value_or_throw();
+    EXPECT_EQ(made.precision, named);
+    EXPECT_EQ(made.tier, tier);
+    EXPECT_EQ(made.attention, "exact");
+    pictures.push_back(made.frames.front());
+  }
+  options.precision = "bf16";
+  options.attention = "fp4";
+  EXPECT_THAT(Engine::open(folder.path(), options).status().message(), HasSubstr("'fp4'"));
+  options.attention = "fp8";
+  const auto engine = Engine::open(folder.path(), options).value_or_throw();
+  const ClipResult made = engine->generate(text).value_or_throw();
+  EXPECT_EQ(made.attention, "fp8");
+  EXPECT_EQ(made.tier, Tier::kTurbo);
+  EXPECT_EQ(pictures[0].rgb, pictures[1].rgb);
+  for (size_t i = 2; i < pictures.size(); ++i) EXPECT_NE(pictures[i].rgb, pictures[0].rgb) << i;
 }
 
 TEST(BoundaryTest, EveryExceptionBecomesAStatus) {

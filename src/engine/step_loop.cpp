@@ -22,7 +22,8 @@ std::exception_ptr cancelled() {
 StepLoop::StepLoop(const pipeline::Model& model, int max_batch)
     : max_batch_(max_batch),
       device_(model.device()),
-      runner_(model.dtype(), model.device(), pipeline::default_batching(model.device())),
+      runner_(model.dtype(), model.device(), pipeline::default_batching(model.device()),
+              pipeline::Launch::kRecorded, model.traits().attention),
       thread_([this] { work(); }) {}
 
 StepLoop::~StepLoop() {
@@ -34,19 +35,23 @@ StepLoop::~StepLoop() {
   thread_.join();
 }
 
-void StepLoop::run(pipeline::DenoiseSession& session) {
-  const auto job = std::make_shared<Job>(Job{&session, {}});
-  std::future<void> finished = job->finished.get_future();
+void StepLoop::run(std::span<pipeline::DenoiseSession* const> sessions) {
+  std::vector<std::future<void>> finished;
   {
     const std::lock_guard lock(mutex_);
     if (stopping_) std::rethrow_exception(cancelled());
-    if (waiting_.size() >= kMaxWaiting) {
+    if (waiting_.size() + sessions.size() > kMaxWaiting) {
       throw base::Error(base::resource_exhausted("too many requests are waiting"));
     }
-    waiting_.push_back(job);
+    for (pipeline::DenoiseSession* session : sessions) {
+      waiting_.push_back(std::make_shared<Job>(Job{session, {}}));
+      finished.push_back(waiting_.back()->finished.get_future());
+    }
   }
   wake_.notify_all();
-  finished.get();
+  // The caller may let go of the sessions only when the loop has let go of all of them.
+  for (const std::future<void>& one : finished) one.wait();
+  for (std::future<void>& one : finished) one.get();
 }
 
 void StepLoop::work() {
@@ -91,6 +96,7 @@ void StepLoop::step() {
   std::vector<pipeline::DenoiseSession*> sessions;
   for (const auto& job : active_) sessions.push_back(job->session);
   try {
+    runner_.limit_other_recordings(others_bytes_);
     runner_.step(sessions);
   } catch (...) {
     // The sessions' states may be half advanced: none of them can go on.

@@ -3,11 +3,14 @@
 // so requests that come at different times share steps.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <future>
+#include <limits>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -24,10 +27,13 @@ class StepLoop {
   // Ends what is running with kCancelled.
   ~StepLoop();
 
-  // Steps the session to its end, with whatever else is there. Blocks; any thread may call it.
-  // Throws Error(kCancelled) within one step of a cancel, kResourceExhausted when too many wait,
-  // and whatever a step throws.
-  void run(pipeline::DenoiseSession& session);
+  // Steps the sessions to their end, with whatever else is there; up to max_batch of them share
+  // their steps from the first. Blocks; any thread may call it. Throws Error(kCancelled) within one
+  // step of a cancel, kResourceExhausted when too many wait, and whatever a step throws.
+  void run(std::span<pipeline::DenoiseSession* const> sessions);
+
+  // See NetworkRunner; from the next step on. Any thread may call it.
+  void limit_other_recordings(int64_t bytes) { others_bytes_ = bytes; }
 
  private:
   // Shared with the waiting caller, so that neither side can pull the promise from under the other.
@@ -45,6 +51,7 @@ class StepLoop {
 
   const int max_batch_;
   const at::Device device_;
+  std::atomic<int64_t> others_bytes_ = std::numeric_limits<int64_t>::max();
   Jobs active_;                  // of the loop's thread
   pipeline::StepRunner runner_;  // likewise
 

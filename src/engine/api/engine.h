@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,11 @@ namespace zoetrope::engine {
 struct EngineOptions {
   std::string device = "auto";  // "auto", "cpu", "cuda", "cuda:N"
   std::string dtype = "auto";   // "auto", "fp32", "bf16", "fp16"
-  int threads = 0;              // of the CPU; 0 = one a core
+  // Of a transformer's linear layers: "auto", "bf16" (as dtype says), "fp8", "int8", "int4".
+  std::string precision = "auto";
+  // "exact", or "fp8": faster where a Hopper GPU attends over 2,048 tokens or more.
+  std::string attention = "exact";
+  int threads = 0;  // of the CPU; 0 = one a core
   int64_t memory_limit_bytes =
       0;              // refuse what is predicted to need more; 0 = what the machine has
   int max_batch = 4;  // requests that share one denoising step
@@ -37,7 +42,9 @@ struct ClipResult {
   int fps = 0;
   uint64_t seed = 0;
   int steps = 0;
-  Tier tier = Tier::kLossless;
+  Tier tier = Tier::kLossless;  // what ran: kTurbo where precision or attention is not lossless
+  std::string precision;        // of the linear layers: the engine's dtype, "fp8", "int8", "int4"
+  std::string attention;        // "exact", "fp8"
   std::vector<StageTime> timings;
   int64_t peak_memory_bytes = 0;      // of the process, and of the GPU where one is used
   std::vector<std::string> warnings;  // one line each: "the prompt was cut to 24 tokens", ...
@@ -55,10 +62,17 @@ struct Watch {
 };
 
 struct MemoryPlan {
-  int64_t weight_bytes = 0;  // of all components in the engine's dtype
-  int64_t fixed_bytes = 0;   // the process without a model: libraries and their start-up
-  int64_t peak_bytes = 0;    // predicted highest use, everything included
-  int64_t limit_bytes = 0;   // what may be used
+  struct Part {
+    std::string name;
+    int64_t bytes = 0;
+  };
+  std::vector<Part> components;  // weights, in the engine's dtype
+  std::vector<Part> roles;       // most tensors that live at one time while each runs
+  int64_t weight_bytes = 0;      // of all components
+  int64_t fixed_bytes = 0;       // the process without a model: libraries and their start-up
+  int64_t peak_bytes = 0;        // predicted highest use, everything included
+  int64_t limit_bytes = 0;       // what may be used
+  int64_t decode_tile = 0;       // latents along a side of the tiles that are decoded; 0: whole
   bool fits() const { return peak_bytes <= limit_bytes; }
 };
 
@@ -78,6 +92,13 @@ class Engine {
   // Blocks until the clip is there. kInvalidArgument names the field, kCancelled within one step of
   // a cancel, kResourceExhausted before any work if it will not fit.
   virtual base::Result<ClipResult> generate(const Request& request, const Watch& watch = {}) = 0;
+
+  // The same for each of the seeds, in their order, the request's own left out: `take` is given
+  // every result as soon as it is there, and ends the rest with anything but ok. Progress is that
+  // of all of them. Here one after the other; an engine may do better, with the same results.
+  using Take = std::function<base::Status(ClipResult)>;
+  virtual base::Status generate_each(const Request& request, std::span<const uint64_t> seeds,
+                                     const Watch& watch, const Take& take);
 };
 
 }  // namespace zoetrope::engine

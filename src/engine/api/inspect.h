@@ -26,10 +26,18 @@ struct ModelReport {
   std::vector<ComponentReport> components;
   std::string problem;  // of the model as a whole: parts that do not fit each other, no tokenizer
   std::optional<ModelDefaults> defaults;  // only if there is no problem
-  std::optional<MemoryPlan> memory;       // for one clip with the defaults, on the CPU
+  // For one clip of the size asked for. Nothing limits the plan of the GPU: there may be none here.
+  std::optional<MemoryPlan> on_cpu, on_gpu;
 };
 
-// kNotFound, kDataLoss: no readable model_index.json. Anything else wrong is in the report.
-base::Result<ModelReport> inspect_model(const std::filesystem::path& folder);
+struct InspectOptions {
+  std::optional<int> width, height, num_frames;  // the model's where absent
+  std::string dtype = "auto";                    // as in EngineOptions
+};
+
+// kNotFound, kDataLoss: no readable model_index.json. kInvalidArgument: an option. Anything else
+// wrong is in the report.
+base::Result<ModelReport> inspect_model(const std::filesystem::path& folder,
+                                        const InspectOptions& options = {});
 
 }  // namespace zoetrope::engine

@@ -29,7 +29,8 @@ constexpr Names<Task, 4> kTasks = {{{Task::kImageToVideo, "image_to_video"},
 
 constexpr Names<Quality, 2> kQualities = {{{Quality::kFast, "fast"}, {Quality::kBest, "best"}}};
 
-constexpr Names<Tier, 2> kTiers = {{{Tier::kLossless, "lossless"}, {Tier::kBalanced, "balanced"}}};
+constexpr Names<Tier, 3> kTiers = {
+    {{Tier::kLossless, "lossless"}, {Tier::kBalanced, "balanced"}, {Tier::kTurbo, "turbo"}}};
 
 struct FormatNames {
   OutputFormat format;

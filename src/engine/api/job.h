@@ -28,7 +28,7 @@ std::string_view to_string(JobState state);
 // kInvalidArgument with the list.
 base::Result<JobState> parse_job_state(std::string_view name);
 
-// "image_to_video", ...; "fast", "best"; "lossless", "balanced".
+// "image_to_video", ...; "fast", "best"; "lossless", "balanced", "turbo".
 std::string_view to_string(Task task);
 std::string_view to_string(Quality quality);
 std::string_view to_string(Tier tier);

@@ -12,7 +12,6 @@ namespace zoetrope::engine {
 namespace {
 
 constexpr size_t kMaxPromptBytes = 1 << 20;
-constexpr double kDefaultStrength = 0.6;  // diffusers' for FLUX
 constexpr int kMinSize = 16;
 constexpr int kMaxSize = 4096;
 
@@ -79,7 +78,7 @@ base::Status check_source(const Request& request, const ModelDefaults& defaults)
     return base::invalid_argument(fmt::format("picture: {} takes none", to_string(request.task)));
   }
   // Clips of a picture show it as it was: there is nothing to keep less of.
-  if (request.strength && (request.task != Task::kImageToImage || defaults.makes_video)) {
+  if (request.strength && (request.task != Task::kImageToImage || !has_strength(defaults))) {
     return base::invalid_argument("strength: only image_to_image of a picture model has it");
   }
   return {};
@@ -112,6 +111,10 @@ base::Result<std::optional<int>> resolve_frame(const Request& request, int num_f
 
 base::Status check_tier(Tier tier, const ResolvedRequest& request, const ModelDefaults& defaults) {
   if (tier == Tier::kLossless) return {};
+  if (tier == Tier::kTurbo) {
+    return base::invalid_argument(
+        "tier: turbo is for whoever opens the model (--precision, --attention)");
+  }
   if (request.quality == Quality::kFast) {
     return base::invalid_argument(
         "tier: a distilled student has too few steps to leave blocks out of any; quality 'best' "
@@ -184,6 +187,12 @@ base::Status check_student(const ResolvedRequest& request, const StudentLimits& 
 }
 
 }  // namespace
+
+bool has_strength(const ModelDefaults& defaults) {
+  const auto& tasks = defaults.tasks;
+  return !defaults.makes_video &&
+         std::find(tasks.begin(), tasks.end(), Task::kImageToImage) != tasks.end();
+}
 
 std::string sanitise_utf8(const std::string& text, int& replaced) {
   std::string clean;

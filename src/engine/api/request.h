@@ -15,10 +15,12 @@
 
 namespace zoetrope::engine {
 
-// How much a clip may differ from what the model says for the sake of speed.
+// How much a clip may differ from what the model says for the sake of speed. kTurbo is no wish but
+// what an engine answers whose weights were opened in a format that is not lossless.
 enum class Tier {
   kLossless,  // not at all
   kBalanced,  // block caching, as it was measured for the model (docs/block_caching.md)
+  kTurbo,     // weights of fewer bits (docs/quantisation.md)
 };
 
 // Which of a model's networks makes the clip.
@@ -63,6 +65,11 @@ struct ModelDefaults {
   int block_cache_steps = 0;  // the steps that block caching was measured for; 0: it was not
   std::optional<StudentLimits> student;  // then kFast is the default
 };
+
+// Whether strength has a meaning: the model changes pictures.
+bool has_strength(const ModelDefaults& defaults);
+
+inline constexpr double kDefaultStrength = 0.6;  // diffusers' for FLUX
 
 struct Request {
   Task task = Task::kImageToVideo;

@@ -65,6 +65,8 @@ TEST(RequestTest, ATierIsRefusedWhereItHasNoMeaning) {
   balanced.steps.reset();
   model.student = StudentLimits{.steps = 8, .most_image_guidance = 9, .most_text_guidance = 9};
   EXPECT_THAT(refusal(), StartsWith("tier: a distilled student"));
+  balanced.tier = Tier::kTurbo;
+  EXPECT_THAT(refusal(), StartsWith("tier: turbo is for whoever opens the model"));
   balanced.tier = Tier::kLossless;
   EXPECT_TRUE(resolve(balanced, model).ok());
 }

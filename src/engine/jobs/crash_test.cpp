@@ -110,6 +110,7 @@ TEST(CrashTest, ALeaseThatAnotherServerTookIsLeftToIt) {
   bench.store.change(job.id, [](Job& taken) {
     taken.server = "other";
     ++taken.attempt;
+    taken.lease_until_ms = int64_t{1} << 60;
   });
   ASSERT_TRUE(bench.eventually([&] { return bench.metric("zoetrope_jobs_total", "lost") == 1; }));
   EXPECT_EQ(bench.service->get("", job.id).value_or_throw().state, JobState::kInProgress);

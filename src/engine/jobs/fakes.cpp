@@ -23,7 +23,10 @@ FakeEngine::FakeEngine() {
 }
 
 MemoryPlan FakeEngine::plan(const ResolvedRequest& request) const {
-  return {.peak_bytes = request.width > 1000 ? 2 : 1, .limit_bytes = 1};
+  MemoryPlan plan;
+  plan.peak_bytes = request.width > 1000 ? 2 : 1;
+  plan.limit_bytes = 1;
+  return plan;
 }
 
 void FakeEngine::hold() {

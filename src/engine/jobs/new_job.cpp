@@ -68,7 +68,7 @@ base::Status check(NewJob& job, const Engine& engine) {
                                               plan.peak_bytes >> 20, plan.limit_bytes >> 20));
 }
 
-Job make_job(const NewJob& job, const JobServiceOptions& options, int64_t now_ms) {
+Job make_job(NewJob& job, const JobServiceOptions& options, int64_t now_ms) {
   Job made;
   made.id = new_job_id(makes_video(job.what.request.task) ? "video" : "image", now_ms);
   made.owner = job.owner;
@@ -80,27 +80,10 @@ Job make_job(const NewJob& job, const JobServiceOptions& options, int64_t now_ms
   made.deadline_ms = now_ms + in_ms(job.deadline.value_or(options.deadline));
   // For a job that is cancelled while it waits; any other gets its own when it ends.
   made.expires_ms = made.deadline_ms + in_ms(options.keep_results);
-  made.what = {.request = {},
-               .format = job.what.format,
-               .compression = job.what.compression,
-               .count = job.what.count,
-               .model = job.what.model};
-  const Request& from = job.what.request;
-  Request& to = made.what.request;
-  to.task = from.task;
-  to.prompt = from.prompt;
-  to.negative_prompt = from.negative_prompt;
-  to.seed = from.seed;
-  to.quality = from.quality;
-  to.num_frames = from.num_frames;
-  to.fps = from.fps;
-  to.steps = from.steps;
-  to.image_guidance = from.image_guidance;
-  to.text_guidance = from.text_guidance;
-  to.motion = from.motion;
-  to.size = from.size;
-  to.frame = from.frame;
-  to.tier = from.tier;
+  // Out and in again, as above.
+  media::Image picture = std::exchange(job.what.request.picture, {});
+  made.what = job.what;
+  job.what.request.picture = std::move(picture);
   return made;
 }
 

@@ -10,7 +10,7 @@ namespace zoetrope::engine::jobs {
 // plan says it will not fit.
 base::Status check(NewJob& job, const Engine& engine);
 
-// The job as it will be kept, queued, without its picture.
-Job make_job(const NewJob& job, const JobServiceOptions& options, int64_t now_ms);
+// The job as it will be kept, queued, without its picture, which stays where it is.
+Job make_job(NewJob& job, const JobServiceOptions& options, int64_t now_ms);
 
 }  // namespace zoetrope::engine::jobs

@@ -10,6 +10,7 @@
 #include "engine/jobs/fingerprint.h"
 #include "engine/jobs/job_folders.h"
 #include "engine/jobs/job_id.h"
+#include "engine/jobs/new_job.h"
 
 namespace zoetrope::engine::jobs {
 namespace {
@@ -38,6 +39,22 @@ TEST(JobIdTest, OnlyIdsAreIds) {
         std::string("video_../../../../../../../../etc/pass")}) {
     EXPECT_FALSE(job_id_time_ms(other).has_value()) << other;
   }
+}
+
+TEST(NewJobTest, KeepsEveryFieldButThePicture) {
+  const Bench bench;
+  NewJob asked = bench.wish();
+  Request& request = asked.what.request;
+  request.negative_prompt = "blur";
+  request.width = request.height = 64;
+  request.true_cfg_scale = 4;
+  request.strength = 0.5;
+  asked.what.count = 3;
+  const media::Image picture = request.picture;
+  const Job job = make_job(asked, bench.options, 1);
+  EXPECT_EQ(request_json(job.what), request_json(asked.what));
+  EXPECT_TRUE(job.what.request.picture.empty());
+  EXPECT_EQ(request.picture, picture);
 }
 
 TEST(FingerprintTest, TellsFieldsAndPixelsApart) {

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <optional>
+#include <numeric>
+#include <utility>
+#include <vector>
 
 #include "media/video.h"
 #include "media/write_image.h"
@@ -86,22 +88,9 @@ class Totals {
   JobReport report_;
 };
 
-Watch watch_of(const RenderHooks& hooks, int index, int count) {
-  Watch watch{.progress = nullptr,
-              .preview = hooks.preview,
-              .wants_preview = hooks.wants_preview,
-              .cancel = hooks.cancel};
-  watch.progress = [&hooks, index, count](const base::Progress& p) {
-    base::report(hooks.progress, p.stage, index * p.of + p.step, count * p.of);
-  };
-  return watch;
-}
-
-base::Status render_one(Engine& engine, const JobFolders& folders, const Job& job,
-                        const Request& request, int index, const RenderHooks& hooks,
-                        Totals& totals) {
+base::Status write_result(const JobFolders& folders, const Job& job, ClipResult clip, int index,
+                          const RenderHooks& hooks, Totals& totals) {
   const int count = job.what.count;
-  ZT_ASSIGN_OR_RETURN(ClipResult clip, engine.generate(request, watch_of(hooks, index, count)));
   if (clip.frames.empty()) return base::internal_error("the engine returned no frames");
   totals.add(clip);
   base::report(hooks.progress, "encode", index, count);
@@ -125,12 +114,16 @@ Result<JobReport> render(Engine& engine, const JobFolders& folders, const Job& j
                          const RenderHooks& hooks) {
   const auto begin = Clock::now();
   Totals totals(hooks);
-  const uint64_t first_seed = request.seed;
-  for (int i = 0; i < job.what.count; ++i) {
-    if (hooks.cancel.cancelled()) return base::Status(base::StatusCode::kCancelled, "cancelled");
-    request.seed = first_seed + static_cast<uint64_t>(i);
-    ZT_RETURN_IF_ERROR(render_one(engine, folders, job, request, i, hooks, totals));
-  }
+  std::vector<uint64_t> seeds(static_cast<size_t>(job.what.count));
+  std::iota(seeds.begin(), seeds.end(), request.seed);
+  const Watch watch{.progress = hooks.progress,
+                    .preview = hooks.preview,
+                    .wants_preview = hooks.wants_preview,
+                    .cancel = hooks.cancel};
+  int index = 0;
+  ZT_RETURN_IF_ERROR(engine.generate_each(request, seeds, watch, [&](ClipResult clip) {
+    return write_result(folders, job, std::move(clip), index++, hooks, totals);
+  }));
   totals.add(StageTime{"total", seconds_since(begin)});
   return totals.take();
 }
