@@ -5,6 +5,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/api/job_service.h"
@@ -19,6 +20,9 @@ class FakeEngine final : public engine::Engine {
   std::string dtype() const override { return "fp32"; }
   engine::MemoryPlan plan(const engine::ResolvedRequest&) const override { return {}; }
   base::Result<engine::ClipResult> generate(const engine::Request&, const engine::Watch&) override;
+
+  // Instead of the defaults of a model like the bundled one; before the server starts.
+  void pretend(engine::ModelDefaults defaults) { defaults_ = std::move(defaults); }
 
  private:
   engine::ModelDefaults defaults_;
@@ -43,6 +47,7 @@ class FakeJobs final : public engine::JobService {
   int watching() const;
   int submissions() const;
 
+  void pretend(engine::ModelDefaults defaults) { engine_.pretend(std::move(defaults)); }
   const engine::Engine& engine() const override { return engine_; }
   bool has_room() const override;
   base::Result<engine::Job> submit(engine::NewJob job) override;

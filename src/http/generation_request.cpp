@@ -29,7 +29,6 @@ constexpr ForeignField kForeignFields[] = {
     {"reference_url", "this server fetches nothing; send the picture itself in input_reference"},
     {"url", "this server fetches nothing; send the picture itself"},
     {"image_reference", "use input_reference"},
-    {"true_cfg_scale", "use guidance_scale"},
     {"mask", "this model takes no mask"},
     {"partial_images", "follow GET /v1/jobs/{id}/events for previews"},
     {"video_reference", kForeign},
@@ -137,6 +136,9 @@ void read_size(FormReader& reader, const RequestRules& rules, engine::Request& r
   }
 }
 
+// Goes with a picture only.
+constexpr std::string_view kNoPicture = "goes with a picture; send both to POST /v1/images/edits";
+
 // The fields that all three requests share.
 void read_common(FormReader& reader, const RequestRules& rules, uint64_t seed,
                  GenerationRequest& read) {
@@ -158,6 +160,11 @@ void read_common(FormReader& reader, const RequestRules& rules, uint64_t seed,
   }
   request.text_guidance = reader.number("guidance_scale", 0, kMaxGuidance);
   request.image_guidance = reader.number("image_guidance_scale", 0, kMaxGuidance);
+  if (rules.defaults.guidance_embeds) {
+    request.true_cfg_scale = reader.number("true_cfg_scale", 1, kMaxGuidance);
+  } else {
+    reader.refuse("true_cfg_scale", "this model has no guidance inside; use guidance_scale");
+  }
   request.motion = reader.number("motion", 0, 1);
   if (const auto quality = reader.word("quality", {"fast", "best", "auto", "standard"})) {
     if (*quality == "fast") request.quality = engine::Quality::kFast;
@@ -166,6 +173,7 @@ void read_common(FormReader& reader, const RequestRules& rules, uint64_t seed,
   if (reader.word("tier", {"lossless", "balanced"}) == "balanced") {
     request.tier = engine::Tier::kBalanced;
   }
+  if (!has_strength(rules.defaults)) reader.refuse("strength", "this model changes no pictures");
   read_size(reader, rules, request);
   if (const auto compression = reader.whole("output_compression", 0, 100)) {
     read.what.compression = std::max(1, static_cast<int>(*compression));
@@ -284,6 +292,7 @@ Result<GenerationRequest> parse_image_edit(const Form& form, const RequestRules&
   read_picture_format(reader, read);
   if (!can(rules, Task::kImageToImage)) reader.fail("image", "this model takes no picture");
   read.what.request.task = Task::kImageToImage;
+  read.what.request.strength = reader.number("strength", 0, 1);
   // A model of clips gives one frame, the middle one unless told which.
   if (const auto frame = reader.whole("frame", 0, rules.defaults.max_frames - 1)) {
     read.what.request.frame = static_cast<int>(*frame);
@@ -303,6 +312,7 @@ Result<GenerationRequest> parse_image_generation(const Form& form, const Request
   GenerationRequest read;
   read_common(reader, rules, seed, read);
   read_picture_format(reader, read);
+  reader.refuse("strength", kNoPicture);
   if (!can(rules, Task::kTextToImage)) {
     reader.fail("model", fmt::format("'{}' makes nothing from a text alone; send a picture to "
                                      "POST /v1/images/edits or POST /v1/videos",

@@ -70,16 +70,26 @@ std::string quality_of(const Job& job) {
 json limits_json(const RequestRules& rules) {
   const engine::ModelDefaults& defaults = rules.defaults;
   const auto range = [](auto least, auto most) { return json{{"min", least}, {"max", most}}; };
-  json limits = {{"num_frames", range(1, defaults.max_frames)},
-                 {"fps", range(1, 120)},
-                 {"num_inference_steps", range(1, defaults.max_steps)},
-                 {"guidance_scale", range(0, 50)},
+  json limits = {{"num_inference_steps", range(1, defaults.max_steps)},
+                 {"guidance_scale", range(0, kMaxGuidance)},
                  {"size", range(16, rules.max_side)},
                  {"n", range(1, kMaxImages)},
-                 {"output_format", json::array({"mp4", "gif", "webp"})},
+                 {"output_format", json::array({"png", "jpeg", "webp"})},
                  {"tier", json::array({"lossless"})},
                  {"quality", json::array()}};
-  if (defaults.three_way_guidance) limits["image_guidance_scale"] = range(0, 50);
+  if (defaults.makes_video) {
+    limits["num_frames"] = range(1, defaults.max_frames);
+    limits["fps"] = range(1, 120);
+    limits["output_format"] = {"mp4", "gif", "webp"};
+  }
+  // Width and height are free, in multiples of this.
+  if (defaults.size_multiple > 0) {
+    limits["size"] = range(defaults.size_multiple, rules.max_side);
+    limits["size"]["multiple"] = defaults.size_multiple;
+  }
+  if (defaults.three_way_guidance) limits["image_guidance_scale"] = range(0, kMaxGuidance);
+  if (defaults.guidance_embeds) limits["true_cfg_scale"] = range(1, kMaxGuidance);
+  if (engine::has_strength(defaults)) limits["strength"] = range(0, 1);
   if (defaults.has_motion) limits["motion"] = range(0, 1);
   if (defaults.block_cache_steps > 0) limits["tier"].push_back("balanced");
   if (defaults.student) {
@@ -97,14 +107,19 @@ json limits_json(const RequestRules& rules) {
 json defaults_json(const engine::ModelDefaults& defaults) {
   json values = {
       {"size", fmt::format("{}x{}", defaults.width, defaults.height)},
-      {"num_frames", defaults.num_frames},
-      {"fps", defaults.fps},
       {"num_inference_steps", defaults.student ? defaults.student->steps : defaults.steps},
       {"guidance_scale", defaults.text_guidance},
       {"quality", defaults.student ? "fast" : "best"},
       {"tier", "lossless"},
-      {"output_format", "mp4"}};
+      {"n", 1},
+      {"output_format", defaults.makes_video ? "mp4" : "png"}};
+  if (defaults.makes_video) {
+    values["num_frames"] = defaults.num_frames;
+    values["fps"] = defaults.fps;
+  }
   if (defaults.three_way_guidance) values["image_guidance_scale"] = defaults.image_guidance;
+  if (defaults.guidance_embeds) values["true_cfg_scale"] = 1;
+  if (engine::has_strength(defaults)) values["strength"] = engine::kDefaultStrength;
   if (defaults.has_motion) values["motion"] = defaults.motion;
   return values;
 }

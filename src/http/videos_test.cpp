@@ -273,46 +273,5 @@ TEST(Videos, IdempotencyKeysGiveTheSameJob) {
             "invalid_value idempotency-key");
 }
 
-TEST(Images, EditsComeAsBase64OrAddresses) {
-  Bench bench;
-  bench.jobs.finish_at_once = true;
-  bench.start();
-  json request = {{"prompt", "p"},
-                  {"image", clip_request()["input_reference"]},
-                  {"n", 2},
-                  {"frame", 3},
-                  {"output_format", "jpeg"}};
-  const Answer answer = bench.ask("POST", "/v1/images/edits", request.dump(), json_type());
-  ASSERT_EQ(answer.status, 200) << answer.body;
-  const json pictures = answer.json();
-  ASSERT_EQ(pictures["data"].size(), 2u);
-  EXPECT_EQ(pictures["data"][0]["b64_json"], "dGhlIGJ5dGVzIG9mIGEgcmVzdWx0");
-  EXPECT_EQ(pictures["output_format"], "jpeg");
-  const engine::JobRequest asked = bench.jobs.jobs().at(0).what;
-  EXPECT_EQ(asked.count, 2);
-  EXPECT_EQ(asked.request.frame, 3);
-  EXPECT_EQ(asked.request.task, engine::Task::kImageToImage);
-  EXPECT_TRUE(bench.jobs.jobs().at(0).attended);
-
-  const std::string form =
-      form_body({{"prompt", "p"}, {"response_format", "url"}}, {{"image[]", "a.png", small_png()}});
-  const json by_url = bench.ask("POST", "/v1/images/edits", form, form_type()).json();
-  const std::string url = by_url["data"][0]["url"];
-  ASSERT_THAT(url, HasSubstr("http://localhost/v1/images/image_"));
-  const Answer content = bench.ask("GET", url.substr(std::string("http://localhost").size()));
-  EXPECT_EQ(content.body, bench.jobs.content);
-  EXPECT_EQ(content.header("content-type"), "image/png");
-}
-
-TEST(Images, FromTextAloneAreRefusedByThisModel) {
-  Bench bench;
-  bench.start();
-  const Answer answer =
-      bench.ask("POST", "/v1/images/generations", R"({"prompt": "a cat"})", json_type());
-  EXPECT_EQ(answer.status, 400);
-  EXPECT_EQ(answer.error(), "invalid_value model");
-  EXPECT_THAT(answer.message(), HasSubstr("/v1/images/edits"));
-}
-
 }  // namespace
 }  // namespace zoetrope::http::testing

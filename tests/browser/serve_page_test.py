@@ -247,3 +247,59 @@ def test_modes_come_with_the_model(served, visit):
     assert json.loads(asked.value.post_data)["prompt"] == "a red ball"
     # This server cannot: what it says is shown.
     expect(page.locator("#problem-text, .field-error:not([hidden])").filter(has_text=re.compile("text"))).to_be_visible()
+
+
+def test_a_model_of_pictures(served, visit):
+    """As FLUX.1-dev describes itself; its answers are the examples."""
+    page = visit(served)
+    files = [(EXAMPLES / name).read_bytes() for name in ("rocket.png", "owl.png")]
+
+    def model(route):
+        answer = route.fetch()
+        models = answer.json()
+        models["data"][0] |= {
+            "tasks": ["text_to_image", "image_to_image"],
+            "defaults": {"size": "1024x1024", "guidance_scale": 3.5, "true_cfg_scale": 1, "strength": 0.6, "n": 1,
+                         "output_format": "png", "num_inference_steps": 28},
+            "limits": {"size": {"min": 16, "max": 2048, "multiple": 16}, "n": {"min": 1, "max": 10},
+                       "true_cfg_scale": {"min": 1, "max": 50}, "strength": {"min": 0, "max": 1},
+                       "output_format": ["png", "jpeg", "webp"]},
+        }
+        route.fulfill(response=answer, json=models)
+
+    def pictures(route):
+        data = [{"b64_json": base64.b64encode(file).decode(), "seed": 7 + i} for i, file in enumerate(files)]
+        route.fulfill(json={"data": data, "output_format": "png", "size": "1344x768"})
+
+    page.route("**/v1/models", model)
+    page.route("**/v1/images/*", pictures)
+    page.reload()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Make a picture")
+    page.fill("#prompt", "a red ball")
+    page.click("#settings summary")
+    expect(page.locator("#strength")).to_have_count(0)
+    page.select_option("#size", "1360x768")
+    page.fill("#n", "2")
+    page.fill("#true_cfg_scale", "4")
+    page.fill("#negative_prompt", "blur")
+    with page.expect_request("**/v1/images/generations") as asked:
+        page.click("#go")
+    assert json.loads(asked.value.post_data) == {"prompt": "a red ball", "size": "1360x768", "n": 2,
+                                                 "true_cfg_scale": 4, "negative_prompt": "blur"}
+    # The first is seen large, the other a click away.
+    expect(page.locator("#facts")).to_contain_text("seed 7")
+    expect(page.locator("#share")).to_be_hidden()
+    page.get_by_role("button", name="Seed 8").click()
+    expect(page.locator("#facts")).to_contain_text("seed 8")
+    expect(page.get_by_role("button", name="Seed 8")).to_have_attribute("aria-pressed", "true")
+
+    page.get_by_text("Change a picture").click()
+    expect(page.locator("#go")).to_be_disabled()
+    choose(page, "owl")
+    expect(page.locator("#go")).to_have_text("Change")
+    page.locator("#strength").fill("0.3")
+    with page.expect_request("**/v1/images/edits") as asked:
+        page.click("#go")
+    sent = asked.value.post_data_buffer
+    assert b'name="strength"\r\n\r\n0.3\r\n' in sent and b'name="image"; filename=' in sent
+    result_of(page)

@@ -6,11 +6,11 @@ import {follow, isFinal} from "./follow.js";
 import {Gallery} from "./gallery.js";
 import {Picture} from "./picture.js";
 import {Player} from "./player.js";
-import {Settings} from "./settings.js";
+import {Settings, makesPicture} from "./settings.js";
 import {Strip} from "./strip.js";
 
 const TASKS = {image_to_video: "Animate a picture", text_to_video: "Clip from words",
-               text_to_image: "Picture from words"};
+               text_to_image: "Picture from words", image_to_image: "Change a picture"};
 const LAST_JOB = "zoetrope-job";
 
 const strip = new Strip($("strip")), player = new Player(strip), settings = new Settings();
@@ -21,7 +21,7 @@ let work = null;  // the AbortController of what is going on; its job's id in `j
 
 // ---- the form
 
-const fromPicture = () => task === "image_to_video";
+const fromPicture = () => task.startsWith("image_");
 const isBusy = () => work !== null;
 
 function chosen(words) {
@@ -36,13 +36,15 @@ function chosen(words) {
 
 function ready() {
   $("go").disabled = isBusy() || !model || (fromPicture() && !picture.blob);
-  $("go").textContent = fromPicture() ? "Animate" : "Make";
+  $("go").textContent = task === "image_to_video" ? "Animate" : fromPicture() ? "Change" : "Make";
 }
 
 function useModel(entry) {
   model = entry;
   $("model").textContent = entry.id;
-  const tasks = (entry.tasks ?? ["image_to_video"]).filter((name) => TASKS[name]);
+  const all = entry.tasks ?? ["image_to_video"];
+  // Of a model that animates pictures one frame is not worth a choice.
+  const tasks = all.filter((name) => TASKS[name] && !(name === "image_to_image" && all.includes("image_to_video")));
   task = tasks[0] ?? task;
   $("tasks").hidden = tasks.length < 2;
   $("tasks").querySelectorAll("label").forEach((label) => label.remove());
@@ -51,13 +53,18 @@ function useModel(entry) {
     input.addEventListener("change", () => useTask(name));
     $("tasks").append(make("label", {}, input, make("span", {textContent: TASKS[name]})));
   }
-  settings.build(entry);
+  if (all.every(makesPicture)) {
+    document.querySelector("h1").textContent = "Make a picture";
+    $("empty").textContent = "Your picture will be here";
+  }
   useTask(task);
 }
 
 function useTask(name) {
   task = name;
   $("picture-part").hidden = !fromPicture();
+  $("prompt").labels[0].textContent = makesPicture(name) ? "What should it show?" : "What should happen?";
+  settings.build(model, name);
   ready();
 }
 
@@ -104,8 +111,28 @@ function showResult(job, blob) {
   $("shared").textContent = "";
   $("download").href = player.show(blob, job);
   $("download").download = `${nameOf(job.prompt)}.${player.extension}`;
+  $("share").hidden = !job.id;
   $("share").onclick = () => share(job, blob);
-  announce("The clip is ready");
+  $("pictures").hidden = true;
+  announce(job.id ? "The clip is ready" : "The picture is ready");
+}
+
+// Several pictures of one request: the first large, the others a click away.
+function showPictures(pictures) {
+  const show = ({job, blob}) => {
+    showResult(job, blob);
+    $("pictures").hidden = pictures.length < 2;
+    for (const [i, button] of [...$("pictures").children].entries()) {
+      button.setAttribute("aria-pressed", String(pictures[i].blob === blob));
+    }
+  };
+  for (const old of $("pictures").querySelectorAll("img")) URL.revokeObjectURL(old.src);
+  $("pictures").replaceChildren(...pictures.map((one) => {
+    const button = make("button", {type: "button"}, make("img", {alt: `Seed ${one.job.seed}`, src: URL.createObjectURL(one.blob)}));
+    button.addEventListener("click", () => show(one));
+    return button;
+  }));
+  show(pictures[0]);
 }
 
 const nameOf = (prompt) => (prompt ?? "").toLowerCase().replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 40).replace(/^-|-$/g, "") || "clip";
@@ -127,11 +154,19 @@ async function share(job, blob) {
 function request() {
   const form = new FormData();
   form.append("prompt", $("prompt").value.trim());
-  if (fromPicture()) form.append("input_reference", picture.blob, picture.blob.name ?? "picture.png");
+  const field = makesPicture(task) ? "image" : "input_reference";
+  if (fromPicture()) form.append(field, picture.blob, picture.blob.name ?? "picture.png");
   for (const [name, value] of Object.entries(settings.values)) form.append(name, value);
   // One that a person can read out; the server's own have sixteen digits.
   if (!form.has("seed")) form.append("seed", Math.floor(1e6 * Math.random()));
   return form;
+}
+
+// What had the focus is gone. A browser takes it from a hidden or disabled element only when it next
+// draws the page, so those count too.
+function focusIsLost() {
+  const focused = document.activeElement ?? document.body;
+  return focused === document.body || focused.disabled || focused.getClientRects().length === 0;
 }
 
 // Runs `action(signal)` as the one thing that is going on.
@@ -147,8 +182,8 @@ async function busy(action) {
     if (work === mine) {
       work = null;
       ready();
-      // What had the focus is gone: the keyboard goes on where it began.
-      if (document.activeElement === document.body) $("go").focus({preventScroll: true});
+      // The keyboard goes on where it began.
+      if (focusIsLost()) $("go").focus({preventScroll: true});
     }
   }
 }
@@ -163,7 +198,7 @@ function submit() {
 const makeClip = () => busy(async (signal) => {
   showProgress({status: "starting"});
   if (matchMedia("(max-width: 800px)").matches) $("stage").scrollIntoView({block: "start"});
-  if (task === "text_to_image") return drawPicture(signal);
+  if (makesPicture(task)) return drawPictures(signal);
   // The key makes it safe to send the same request again when the answer got lost.
   const headers = {"Idempotency-Key": crypto.randomUUID?.() ?? String(Math.random())};
   const body = request();
@@ -172,14 +207,18 @@ const makeClip = () => busy(async (signal) => {
   await runJob(job, signal);
 });
 
-async function drawPicture(signal) {
-  const response = await send("POST", "/v1/images/generations", {
-    signal, headers: {"Content-Type": "application/json"},
-    body: JSON.stringify({prompt: $("prompt").value.trim(), response_format: "b64_json"})});
+async function drawPictures(signal) {
+  const prompt = $("prompt").value.trim();
+  const response = fromPicture()
+    ? await send("POST", "/v1/images/edits", {signal, body: request()})
+    : await send("POST", "/v1/images/generations", {
+        signal, headers: {"Content-Type": "application/json"}, body: JSON.stringify({prompt, ...settings.values})});
   const answer = await response.json();
-  const bytes = Uint8Array.from(atob(answer.data[0].b64_json), (letter) => letter.charCodeAt(0));
-  const blob = new Blob([bytes], {type: `image/${answer.output_format ?? "png"}`});
-  showResult({prompt: $("prompt").value.trim(), seed: answer.seed, size: answer.size}, blob);
+  showPictures(answer.data.map(({b64_json, seed}) => {
+    const bytes = Uint8Array.from(atob(b64_json), (letter) => letter.charCodeAt(0));
+    return {blob: new Blob([bytes], {type: `image/${answer.output_format ?? "png"}`}),
+            job: {...answer, id: undefined, prompt, seed}};
+  }));
 }
 
 async function runJob(job, signal) {
@@ -276,6 +315,7 @@ const wait = (seconds) => busy(async (signal) => {
     $("stage-count").textContent = "";
     await pause(1000 * Math.min(10, Math.max(1, seconds)), signal);
     try {
+      if (makesPicture(task)) return await drawPictures(signal);
       const job = await (await send("POST", "/v1/videos", {body: request(), signal})).json();
       return await runJob(job, signal);
     } catch (error) {

@@ -1,37 +1,51 @@
-// The settings, built from what /v1/models says of the model: a field it does not have is not
-// shown, ranges and starting values are its own. Only what was changed is sent.
+// The settings, built from what /v1/models says of the model: a field that it does not have, or that
+// the task does not (`of`), is not shown; ranges and starting values are its own. Only what was
+// changed is sent.
 
 import {$, make} from "./dom.js";
 
 const STORE = "zoetrope-settings";
 const FIELDS = [
   {name: "quality", label: "Quality", kind: "choice", words: {fast: "Fast", best: "Best"}},
-  {name: "output_format", label: "Format", kind: "choice", words: {mp4: "MP4", gif: "GIF", webp: "WebP"}},
+  {name: "output_format", label: "Format", kind: "choice",
+   words: {mp4: "MP4", gif: "GIF", webp: "WebP", png: "PNG", jpeg: "JPEG"}},
+  {name: "strength", label: "How much of the picture goes", kind: "range", step: .05, ends: ["little", "all"],
+   of: (task) => task === "image_to_image"},
   {name: "motion", label: "Motion", kind: "range", step: .05, ends: ["nearly still", "lively"]},
   {name: "size", label: "Size", kind: "size"},
+  {name: "n", label: "Pictures", kind: "number", step: 1, of: makesPicture},
   {name: "num_inference_steps", label: "Steps", kind: "number", step: 1},
   {name: "image_guidance_scale", label: "Closeness to the picture", kind: "number", step: .1},
   {name: "guidance_scale", label: "Closeness to the words", kind: "number", step: .1},
+  {name: "true_cfg_scale", label: "Distance from what it should not show", kind: "number", step: .1},
   {name: "tier", label: "Exactness", kind: "choice", words: {lossless: "Exact", balanced: "Quicker"}},
   {name: "seed", label: "Seed", kind: "seed", limits: {min: 0, max: Number.MAX_SAFE_INTEGER}},
   {name: "negative_prompt", label: "What it should not show", kind: "text", limits: {}},
 ];
 
+const SHAPES = [1, 4 / 3, 3 / 2, 16 / 9, 3 / 4, 2 / 3, 9 / 16];
+
+export function makesPicture(task) { return task.endsWith("_image"); }
+
 export class Settings {
   constructor() {
     this.values = read();
     this.controls = {};
-    $("reset").addEventListener("click", () => { this.values = {}; this.build(this.model); this.keep(); });
+    $("reset").addEventListener("click", () => { this.values = {}; this.build(this.model, this.task); this.keep(); });
     $("fields").addEventListener("input", () => this.refresh());
   }
 
-  build(model) {
+  build(model, task) {
     this.model = {defaults: {}, limits: {}, ...model};
+    this.task = task;
     this.controls = {};
     $("fields").replaceChildren();
     for (const field of FIELDS) {
       const limits = this.model.limits[field.name] ?? field.limits;
       if (!limits || (Array.isArray(limits) && limits.length < 2)) continue;
+      if (field.of && !field.of(task)) continue;
+      // The formats are those of what the model is for.
+      if (field.name === "output_format" && limits.includes("mp4") === makesPicture(task)) continue;
       $("fields").append(this[field.kind](field, limits));
     }
     this.refresh();
@@ -88,13 +102,14 @@ export class Settings {
     return make("div", {}, make("label", {htmlFor: name, textContent: label}), input, hint, error);
   }
 
-  // Multiples of what the model makes.
-  size({name, label}, {max}) {
+  // Other shapes of the same area, or multiples of what the model makes.
+  size({name, label}, {max, multiple}) {
     const own = this.model.defaults.size ?? "", [width, height] = own.split("x").map(Number);
     const select = make("select", {id: name});
-    for (const times of [1, 2, 3, 4]) {
-      if (times > 1 && Math.max(width, height) * times > max) break;
-      const value = `${width * times}x${height * times}`;
+    const sizes = multiple ? shapes(width, height, multiple) : [1, 2, 3, 4].map((times) => [width * times, height * times]);
+    for (const [w, h] of sizes) {
+      const value = `${w}x${h}`;
+      if (value !== own && Math.max(w, h) > max) continue;
       select.append(make("option", {value, textContent: value.replace("x", " × "), selected: value === this.start(name)}));
     }
     this.controls[name] = {get: () => select.value};
@@ -158,6 +173,12 @@ export class Settings {
     this.controls.seed?.set(seed);
     this.refresh();
   }
+}
+
+function shapes(width, height, multiple) {
+  const side = (length) => Math.max(1, Math.round(length / multiple)) * multiple;
+  const others = SHAPES.map((ratio) => [side(Math.sqrt(width * height * ratio)), side(Math.sqrt(width * height / ratio))]);
+  return [[width, height], ...others.filter(([w, h]) => w !== width || h !== height)];
 }
 
 function read() {
