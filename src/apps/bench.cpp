@@ -144,7 +144,8 @@ Command add_bench(CLI::App& root) {
   add_model_flags(*command, flags->model);
   command->require_subcommand(0, 1);
   const std::vector<Command> studies = {add_bench_ladder(*command), add_bench_solvers(*command),
-                                        add_bench_network(*command), add_bench_blocks(*command)};
+                                        add_bench_network(*command), add_bench_blocks(*command),
+                                        add_bench_model(*command)};
   return {command, [flags, studies] {
             for (const Command& study : studies) {
               if (study.flags->parsed()) return study.run();

@@ -21,6 +21,7 @@ namespace zoetrope::apps {
 
 Command add_bench_blocks(CLI::App& bench);
 Command add_bench_ladder(CLI::App& bench);
+Command add_bench_model(CLI::App& bench);
 Command add_bench_network(CLI::App& bench);
 Command add_bench_solvers(CLI::App& bench);
 

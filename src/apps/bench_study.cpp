@@ -54,7 +54,10 @@ void add_study_flags(CLI::App& command, StudyFlags& flags, StudyInputs inputs) {
   command.add_option("-o,--out", flags.out, "Also write the figures into this JSON file")
       ->type_name("FILE");
   add_model_flags(command, flags.model);
-  command.remove_option(command.get_option("--memory"));  // a study takes what it takes
+  // A study takes what it takes, and says itself what is inexact.
+  for (const char* name : {"--memory", "--precision", "--attention"}) {
+    command.remove_option(command.get_option(name));
+  }
   if (!flags.needs_model) command.remove_option(command.get_option("--model"));
 }
 

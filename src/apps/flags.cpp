@@ -54,20 +54,41 @@ void add_model_flags(CLI::App& command, ModelFlags& flags) {
       ->check(CLI::IsMember({"auto", "fp32", "bf16", "fp16"}))
       ->capture_default_str()
       ->group("Model");
+  command
+      .add_option("--precision", flags.precision,
+                  "Of a transformer's linear layers: bf16 (as --dtype says), fp8 (faster), int8 or "
+                  "int4 (smaller); auto is what loses nothing")
+      ->type_name("TYPE")
+      ->check(CLI::IsMember({"auto", "bf16", "fp8", "int8", "int4"}))
+      ->capture_default_str()
+      ->group("Model");
+  command
+      .add_option("--attention", flags.attention,
+                  "Of a transformer: exact, or fp8 (faster on a Hopper GPU over 2,048 tokens or "
+                  "more; docs/attention.md says what it costs)")
+      ->type_name("TYPE")
+      ->check(CLI::IsMember({"exact", "fp8"}))
+      ->capture_default_str()
+      ->group("Model");
   command.add_option("--threads", flags.threads, "CPU threads (default: one a core)")
       ->type_name("N")
       ->check(CLI::Range(1, 1024))
       ->group("Model");
   command
       .add_option("--memory", flags.memory,
-                  "Refuse work predicted to need more, like 900M or 2G (default: what is free)")
+                  "Take no more than this, like 900M or 24GB: on a GPU weights leave it in "
+                  "between, work that "
+                  "cannot fit is refused (default: what is free)")
       ->type_name("SIZE")
       ->group("Model");
 }
 
 base::Result<engine::EngineOptions> engine_options(const ModelFlags& flags) {
-  engine::EngineOptions options{
-      .device = flags.device, .dtype = flags.dtype, .threads = flags.threads};
+  engine::EngineOptions options{.device = flags.device,
+                                .dtype = flags.dtype,
+                                .precision = flags.precision,
+                                .attention = flags.attention,
+                                .threads = flags.threads};
   if (!flags.memory.empty()) {
     ZT_ASSIGN_OR_RETURN(options.memory_limit_bytes, engine::parse_bytes(flags.memory));
   }

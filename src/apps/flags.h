@@ -24,6 +24,8 @@ struct ModelFlags {
   std::string model;  // empty: the bundled one
   std::string device = "auto";
   std::string dtype = "auto";
+  std::string precision = "auto";
+  std::string attention = "exact";
   int threads = 0;
   std::string memory;  // "900M"; empty: what the machine has
 };

@@ -11,8 +11,8 @@ namespace zoetrope::apps {
 namespace {
 
 constexpr const char* kFooter = R"(
-The model is a folder in the diffusers layout (model_index.json): FLUX.1, Wan 2.1
-and 2.2, HiDream-I1. The file's extension says what is made: .png and .jpg a
+The model is a folder in the diffusers layout (model_index.json): FLUX.1, Stable
+Diffusion 3 and 3.5, HiDream-I1, Wan 2.1 and 2.2. The file's extension says what is made: .png and .jpg a
 picture, .mp4 and .gif a clip, .webp what the model is for. `zoetrope inspect DIR`
 tells what a model does and needs.
 

@@ -13,6 +13,7 @@
 #include "apps/output_path.h"
 #include "apps/process_clock.h"
 #include "apps/progress_view.h"
+#include "engine/api/job.h"
 #include "media/file.h"
 #include "media/image.h"
 #include "media/video.h"
@@ -89,7 +90,9 @@ nlohmann::json describe(const engine::ClipResult& clip, const std::filesystem::p
   return {{"path", path.string()},
           {"seed", clip.seed},
           {"steps", clip.steps},
-          {"tier", clip.tier == engine::Tier::kBalanced ? "balanced" : "lossless"},
+          {"tier", engine::to_string(clip.tier)},
+          {"precision", clip.precision},
+          {"attention", clip.attention},
           {"frames", clip.frames.size()},
           {"fps", clip.fps},
           {"width", clip.frames.front().width},
@@ -139,7 +142,7 @@ base::Result<std::vector<uint8_t>> encode(const Prepared& run, engine::ClipResul
   return bytes;
 }
 
-base::Result<nlohmann::json> make_clips(engine::Engine& engine, Prepared& run,
+base::Result<nlohmann::json> make_clips(engine::Engine& engine, const Prepared& run,
                                         const MakeFlags& flags, ProgressView& view,
                                         const base::CancelToken& cancel) {
   nlohmann::json clips = nlohmann::json::array();
@@ -148,10 +151,8 @@ base::Result<nlohmann::json> make_clips(engine::Engine& engine, Prepared& run,
   if (flags.preview && terminal_shows_pictures()) {
     watch.preview = [&](const media::Image& sheet) { view.preview(sheet); };
   }
-  for (size_t i = 0; i < run.seeds.size(); ++i) {
-    run.request.seed = run.seeds[i];
-    ZT_ASSIGN_OR_RETURN(engine::ClipResult clip, engine.generate(run.request, watch));
-    const std::filesystem::path& path = run.output.paths[i];
+  const auto write = [&](engine::ClipResult clip) -> base::Status {
+    const std::filesystem::path& path = run.output.paths[clips.size()];
     const auto begin = std::chrono::steady_clock::now();
     ZT_ASSIGN_OR_RETURN(const auto bytes, encode(run, clip, cancel));
     ZT_RETURN_IF_ERROR(media::write_file(path, bytes, cancel));
@@ -164,7 +165,9 @@ base::Result<nlohmann::json> make_clips(engine::Engine& engine, Prepared& run,
                                         : fmt::format("{} frames of ", clip.frames.size()),
         clip.frames.front().width, clip.frames.front().height, total_seconds(clip)));
     for (const std::string& warning : clip.warnings) warn(warning);
-  }
+    return {};
+  };
+  ZT_RETURN_IF_ERROR(engine.generate_each(run.request, run.seeds, watch, write));
   return nlohmann::json{{"clips", clips},
                         {"device", engine.device()},
                         {"dtype", engine.dtype()},

@@ -1,0 +1,150 @@
+// zoetrope bench model: one pass of a full-size network, and where its time goes.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "apps/bench.h"
+#include "bench/ceilings.h"
+#include "bench/model_study.h"
+#include "media/write_image.h"
+#include "ops/attention.h"
+
+namespace zoetrope::apps {
+namespace {
+
+struct Flags {
+  StudyFlags study;
+  std::vector<std::string> cases;
+  std::string plot;  // folder; empty: none
+  std::string weights = "plain";
+  std::string attention = "exact";
+  int runs = 5;
+};
+
+constexpr const char* kFooter = R"(
+CASE: a JSON file of bench/models, which says configuration and shapes; the weights
+are random, so no checkpoint is needed. Every operation stands beside the least time
+that the device's measured ceilings (a copy, a matrix product) allow it; "outside"
+is what no ladder chose.)";
+
+const std::map<std::string, tensor::WeightFormat> kFormats = {
+    {"plain", tensor::WeightFormat::kPlain},
+    {"fp8", tensor::WeightFormat::kFp8},
+    {"int8", tensor::WeightFormat::kInt8},
+    {"int4", tensor::WeightFormat::kInt4}};
+
+const std::map<std::string, ops::AttentionPrecision> kPrecisions = {
+    {"exact", ops::AttentionPrecision::kExact}, {"fp8", ops::AttentionPrecision::kFp8}};
+
+constexpr double kTera = 1e12;
+
+nlohmann::json to_json(const bench::ModelTimes& times, const bench::Ceilings& ceilings) {
+  nlohmann::json ops = nlohmann::json::array();
+  for (const ops::OpCost& cost : times.costs) {
+    ops.push_back({{"op", cost.op},
+                   {"variant", cost.variant},
+                   {"shape", cost.shape},
+                   {"calls", cost.calls},
+                   {"seconds", cost.seconds},
+                   {"floor_seconds", bench::floor_seconds(cost, ceilings)},
+                   {"flops", cost.work.flops},
+                   {"bytes", cost.work.bytes}});
+  }
+  return {{"eager_seconds", times.eager_seconds},
+          {"recorded_seconds", times.recorded_seconds},
+          {"first_seconds", times.first_seconds},
+          {"finite", times.finite},
+          {"recorded_equals_eager", times.same_bytes},
+          {"weight_bytes", times.weight_bytes},
+          {"peak_bytes", times.peak_bytes},
+          {"operations", ops}};
+}
+
+void print(const bench::ModelTimes& times, const bench::Ceilings& ceilings) {
+  constexpr size_t kMostLines = 16;
+  double inside = 0, floor = 0;
+  fmt::print("  {:<20} {:<7} {:<38} {:>5} {:>9} {:>9} {:>7}\n", "operation", "variant", "shapes",
+             "calls", "ms", "TFLOP/s", "of best");
+  for (size_t i = 0; i < times.costs.size(); ++i) {
+    const ops::OpCost& cost = times.costs[i];
+    const double least = bench::floor_seconds(cost, ceilings);
+    inside += cost.seconds;
+    floor += least;
+    if (i >= kMostLines) continue;
+    fmt::print("  {:<20} {:<7} {:<38} {:>5} {:>9.3f} {:>9.1f} {:>6.0f}%\n", cost.op, cost.variant,
+               cost.shape, cost.calls, 1e3 * cost.seconds, cost.work.flops / cost.seconds / kTera,
+               100 * least / cost.seconds);
+  }
+  fmt::print("  {:<20} {:>62.3f}\n", "outside", 1e3 * (times.eager_seconds - inside));
+  fmt::print("  eager {:.2f} ms, recorded {:.2f} ms (first use {:.2f} s), least {:.2f} ms\n",
+             1e3 * times.eager_seconds, 1e3 * times.recorded_seconds, times.first_seconds,
+             1e3 * floor);
+  fmt::print("  weights {} MiB, peak {} MiB; result {}{}\n", times.weight_bytes >> 20,
+             times.peak_bytes >> 20, times.finite ? "finite" : "NOT FINITE",
+             times.same_bytes ? "" : ", RECORDED PASS DIFFERS");
+}
+
+void run(const Flags& flags, const StudyTarget& target, const base::ProgressSink& progress,
+         const base::CancelToken& cancel) {
+  const bench::Ceilings ceilings = bench::measure_ceilings(target.device, target.dtype);
+  nlohmann::json report = describe_study(target);
+  report["ceilings"] = {{"copy_bytes_per_second", ceilings.copy_bytes_per_second},
+                        {"flops_per_second", ceilings.flops_per_second},
+                        {"fp8_flops_per_second", ceilings.fp8_flops_per_second}};
+  fmt::print("ceilings: copy {:.2f} TB/s, matrix product {:.0f} TFLOP/s, fp8 {:.0f}\n",
+             ceilings.copy_bytes_per_second / kTera, ceilings.flops_per_second / kTera,
+             ceilings.fp8_flops_per_second / kTera);
+  const ops::AttentionScope scope(kPrecisions.at(flags.attention));
+  for (const std::string& path : flags.cases) {
+    const bench::ModelCase model = bench::ModelCase::read(path);
+    fmt::print("{}\n", model.name);
+    const bench::ModelTimes times =
+        bench::study_model(model, target.dtype, kFormats.at(flags.weights), target.device,
+                           flags.runs, progress, cancel);
+    print(times, ceilings);
+    const std::string stem = std::filesystem::path(path).stem().string();
+    report["cases"][stem] = to_json(times, ceilings);
+    write_study(flags.study, report);  // what is there counts if a later case fails
+    if (flags.plot.empty()) continue;
+    const auto written = media::write_image(std::filesystem::path(flags.plot) / (stem + ".png"),
+                                            bench::roofline(times, ceilings, model.name));
+    if (!written.ok()) throw base::Error(written);
+  }
+}
+
+}  // namespace
+
+Command add_bench_model(CLI::App& bench) {
+  CLI::App* command =
+      bench.add_subcommand("model", "One pass of a full-size network, by operation");
+  command->footer(kFooter);
+  const auto flags = std::make_shared<Flags>();
+  command->add_option("CASE", flags->cases, "JSON files")->required()->check(CLI::ExistingFile);
+  add_study_flags(*command, flags->study, StudyInputs::kNone);
+  command->add_option("--attention", flags->attention, "How long self-attention multiplies")
+      ->check(CLI::IsMember({"exact", "fp8"}))
+      ->capture_default_str();
+  command->add_option("--plot", flags->plot, "Also write a roofline of each case into this folder")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory);
+  std::vector<std::string> formats;
+  formats.reserve(std::size(kFormats));
+  for (const auto& [name, format] : kFormats) formats.push_back(name);
+  command->add_option("--weights", flags->weights, "How a denoiser's blocks hold their weights")
+      ->check(CLI::IsMember(formats))
+      ->capture_default_str();
+  command->add_option("--runs", flags->runs, "Passes to time, after one that is not counted")
+      ->type_name("N")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  return {command, [flags] {
+            return run_study(flags->study,
+                             [&](const StudyTarget& target, const auto& progress,
+                                 const auto& cancel) { run(*flags, target, progress, cancel); });
+          }};
+}
+
+}  // namespace zoetrope::apps
