@@ -74,6 +74,13 @@ TEST_F(GenerateTest, TheSameSeedGivesTheSamePicture) {
   }
   EXPECT_EQ(made[0].rgb, made[1].rgb);
   EXPECT_NE(made[0].rgb, made[2].rgb);
+  // Several at the same time are what each is alone.
+  const Outcome outcome =
+      generate("hidream", {"-p", "a cat", "--width", "32", "--height", "24", "--steps", "2",
+                           "--seed", "7", "--count", "2", "-o", in_folder("n.png")});
+  ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+  EXPECT_EQ(media::read_image(in_folder("n-7.png"))->image.rgb, made[0].rgb);
+  EXPECT_EQ(media::read_image(in_folder("n-8.png"))->image.rgb, made[2].rgb);
 }
 
 TEST_F(GenerateTest, TheExtensionSaysWhatIsMade) {

@@ -18,6 +18,7 @@ import safetensors.torch
 import torch
 
 import tiny_pipelines
+from model_fixtures import weights_of
 
 FOLDER = tiny_pipelines.FIXTURES / "pipeline" / "transformers"
 
@@ -40,7 +41,7 @@ def write_case(name, folder):
     for component, module in case.pipeline.components.items():
         if not isinstance(module, torch.nn.Module):
             continue
-        shapes = {key: list(value.shape) for key, value in module.named_parameters()}
+        shapes = {key: list(value.shape) for key, value in weights_of(module).items()}
         (folder / component / "parameters.json").write_text(json.dumps(dict(sorted(shapes.items())), separators=(",", ":")) + "\n")
     tensors = {"noise": case.noise.contiguous(), "frames": case.frames.contiguous()}
     if case.picture is not None:

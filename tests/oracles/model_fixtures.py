@@ -75,9 +75,15 @@ def generated_values(name, shape):
     return torch.from_numpy(values).float().reshape(shape)
 
 
+def weights_of(model):
+    """What a checkpoint holds: parameters, and tables that are no parameters (sd3's positions)."""
+    saved = model.state_dict().keys()
+    return dict(model.named_parameters()) | {name: b for name, b in model.named_buffers() if name in saved}
+
+
 def generate_weights(model):
-    for name, parameter in model.named_parameters():
-        parameter.data.copy_(generated_values(name, tuple(parameter.shape)))
+    for name, weight in weights_of(model).items():
+        weight.data.copy_(generated_values(name, tuple(weight.shape)))
     return model.eval().requires_grad_(False)
 
 
@@ -88,7 +94,7 @@ def save_generated(folder, model, case, config=None):
     if config is None:
         config = json.loads(model.config.to_json_string() if hasattr(model.config, "to_json_string") else model.to_json_string())
     (folder / "config.json").write_text(json.dumps(config, indent=1, sort_keys=True) + "\n")
-    shapes = {name: list(parameter.shape) for name, parameter in model.named_parameters()}
+    shapes = {name: list(weight.shape) for name, weight in weights_of(model).items()}
     (folder / "parameters.json").write_text(json.dumps(dict(sorted(shapes.items()))) + "\n")
     safetensors.torch.save_file({k: v.contiguous() for k, v in case.items()}, folder / "case.safetensors")
 

@@ -176,6 +176,28 @@ def hidream():
     return Case(pipeline, tokenizers, request, noise.permute(0, 2, 3, 1), bytes_of(out.images))
 
 
+def sd3():
+    transformer = generate_weights(diffusers.SD3Transformer2DModel(
+        sample_size=8, in_channels=4, out_channels=4, num_layers=2, attention_head_dim=16, num_attention_heads=2,
+        joint_attention_dim=40, caption_projection_dim=32, pooled_projection_dim=32, pos_embed_max_size=12,
+        dual_attention_layers=(0,), qk_norm="rms_norm",
+    ))
+    pipeline = diffusers.StableDiffusion3Pipeline(
+        scheduler=diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0), vae=picture_vae(),
+        text_encoder=clip(True, CLIP_TOKENS), tokenizer=tokenizer("clip"), text_encoder_2=clip(True, CLIP_TOKENS),
+        tokenizer_2=tokenizer("clip"), text_encoder_3=t5("t5", width=40), tokenizer_3=tokenizer("t5"),
+        transformer=transformer,
+    )
+    noise = numbers(6, 1, 4, 12, 16)
+    out = pipeline(
+        PROMPT, negative_prompt=NEGATIVE, height=24, width=32, num_inference_steps=4, guidance_scale=3.0,
+        latents=noise, output_type="np",
+    )
+    request = {"prompt": PROMPT, "negative_prompt": NEGATIVE, "height": 24, "width": 32, "steps": 4, "guidance": 3.0}
+    tokenizers = {"tokenizer": "clip", "tokenizer_2": "clip", "tokenizer_3": "t5"}
+    return Case(pipeline, tokenizers, request, noise.permute(0, 2, 3, 1), bytes_of(out.images))
+
+
 def wan_transformer(**options):
     return generate_weights(diffusers.WanTransformer3DModel(
         num_attention_heads=2, attention_head_dim=12, out_channels=4, text_dim=20, freq_dim=16, ffn_dim=40, num_layers=2,
@@ -229,7 +251,7 @@ def wan_from_picture():
     return Case(pipeline, {"tokenizer": "umt5"}, request, noise[0].permute(1, 2, 3, 0), bytes_of(out.frames[0]), picture)
 
 
-CASES = {make.__name__: make for make in (flux, flux_from_picture, hidream, wan, wan_two_experts, wan_from_picture)}
+CASES = {make.__name__: make for make in (flux, flux_from_picture, hidream, sd3, wan, wan_two_experts, wan_from_picture)}
 
 
 def make_case(name):

@@ -58,4 +58,53 @@ void TransformerFixture::write_model(const fs::path& folder) const {
   }
 }
 
+namespace {
+
+void add_blocks_to(const fs::path& component, int64_t count) {
+  nlohmann::json config = read_json(component / "config.json");
+  const std::string name = config.at("_class_name");
+  const bool one_kind = name.starts_with("Wan"), hidream = name.starts_with("HiDream");
+  const std::string prefix = one_kind  ? "blocks."
+                             : hidream ? "single_stream_blocks."
+                                       : "single_transformer_blocks.";
+  const std::string key = one_kind ? "num_layers" : "num_single_layers";
+  const int64_t before = config.at(key);
+  const fs::path file = component / "diffusion_pytorch_model.safetensors";
+  weights::ParameterMap parameters = weights::load_tensors(file).value_or_throw();
+  for (auto& [parameter, value] : parameters) value = value.clone();  // the file is replaced
+  const weights::ParameterMap old = parameters;
+  const auto copies = [&](const std::string& from, int64_t first) {
+    for (const auto& [parameter, value] : old) {
+      if (!parameter.starts_with(from + "0.")) continue;
+      const std::string rest = parameter.substr(from.size() + 1);
+      for (int64_t i = 0; i < count; ++i) {
+        parameters[from + std::to_string(first + i) + rest] =
+            value * (1 + 0.02 * static_cast<double>(i + 1));
+      }
+    }
+  };
+  copies(prefix, before);
+  config[key] = before + count;
+  if (hidream) {
+    // One projection a block, and behind them that of the other text.
+    const auto blocks = static_cast<int64_t>(config.at("llama_layers").size());
+    const std::string projection = "caption_projection.";
+    parameters[projection + std::to_string(blocks + count) + ".linear.weight"] =
+        parameters.at(projection + std::to_string(blocks) + ".linear.weight");
+    copies(projection, blocks);
+    for (int64_t i = 0; i < count; ++i) config["llama_layers"].push_back(0);
+  }
+  const base::Status saved = weights::save_tensors(file, parameters);
+  if (!saved.ok()) throw base::Error(saved);
+  std::ofstream(component / "config.json") << config;
+}
+
+}  // namespace
+
+void add_blocks(const fs::path& folder, int64_t count) {
+  for (const char* component : {"transformer", "transformer_2"}) {
+    if (fs::exists(folder / component)) add_blocks_to(folder / component, count);
+  }
+}
+
 }  // namespace zoetrope::test_support

@@ -15,7 +15,7 @@ namespace zoetrope::test_support {
 
 class TransformerFixture {
  public:
-  static constexpr std::array kNames = {"flux", "flux_from_picture", "hidream",
+  static constexpr std::array kNames = {"flux", "flux_from_picture", "hidream",         "sd3",
                                         "wan",  "wan_two_experts",   "wan_from_picture"};
 
   explicit TransformerFixture(const std::string& name);
@@ -38,5 +38,9 @@ class TransformerFixture {
   nlohmann::json request_, tokenizers_, scales_;
   weights::ParameterMap case_;
 };
+
+// Adds blocks behind those of the FLUX, HiDream or Wan model in `folder`: each like the first of
+// its kind, with weights a little larger than the one before.
+void add_blocks(const std::filesystem::path& folder, int64_t count);
 
 }  // namespace zoetrope::test_support
