@@ -11,7 +11,7 @@
 # SLOW       cases whose peer is not compiled: a pass of it takes seconds
 # PEER       modes of the peer (bench/peers/diffusers_model.py); empty: no peer
 # WEIGHTS    formats of ours beside bf16
-# LIBRARIES  an LD_LIBRARY_PATH for the binary alone: PyTorch must find its own
+# LIBRARIES  an LD_LIBRARY_PATH for the binary alone
 # WHEELS     a folder of Python wheels to use, such as diffusers, where that is not installed
 # DEVICE     cuda, or cpu for a trial with CASES="tiny_flux tiny_wan_vae"
 set -eu
@@ -31,39 +31,27 @@ if [ -n "${WHEELS:-}" ]; then
     export PYTHONPATH="$out.python${PYTHONPATH:+:$PYTHONPATH}"
 fi
 
-ours() { # FORMAT ATTENTION NAME CASES...: a process each, so that one that fails stops no other
-  format=$1 attention=$2 name=$3
-  shift 3
-  for one in "$@"; do
-    LD_LIBRARY_PATH=${LIBRARIES:-${LD_LIBRARY_PATH:-}} "$binary" bench model \
-      "$root/bench/models/$one.json" --device "$device" --weights "$format" \
-      --attention "$attention" --runs 3 --plot "$out" -o "$out/$name.$one.json" ||
-      echo "$one in $name failed"
-  done
-}
-
-theirs() { # MODES CASES...
-  modes=$1
-  shift
-  for one in "$@"; do
-    python3 "$root/bench/peers/diffusers_model.py" "$root/bench/models/$one.json" --runs 3 \
-      --device "$device" --modes "$modes" --out "$out/peer.$one.json" || echo "peer of $one failed"
-  done
+measure() { # FORMAT ATTENTION NAME CASE [OPTIONS...]: a process each, so that one that fails stops no other
+  format=$1 attention=$2 name=$3 one=$4
+  shift 4
+  LD_LIBRARY_PATH=${LIBRARIES:-${LD_LIBRARY_PATH:-}} "$binary" bench model \
+    "$root/bench/models/$one.json" --device "$device" --weights "$format" \
+    --attention "$attention" --runs 3 --plot "$out" -o "$out/$name.$one.json" "$@" ||
+    echo "$one in $name failed"
 }
 
 has() { case " $2 " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
 
-ours plain exact bf16 $cases
 for format in $formats; do
   for one in $cases; do
     case $one in *vae* | i2vgen*) continue ;; esac
-    ours "$format" exact "$format" "$one"
-    ours "$format" fp8 "$format+attention" "$one"
+    measure "$format" exact "$format" "$one"
+    measure "$format" fp8 "$format+attention" "$one"
   done
 done
-if [ -n "$peer" ]; then
-  for one in $cases; do
-    if has "$one" "$slow"; then theirs cudnn "$one"; else theirs "$peer" "$one"; fi
-  done
-fi
+for one in $cases; do
+  modes=$peer
+  if [ -n "$peer" ] && has "$one" "$slow"; then modes=cudnn; fi
+  measure plain exact bf16 "$one" ${modes:+--against diffusers --modes "$modes"}
+done
 python3 "$root/bench/model_table.py" "$out"

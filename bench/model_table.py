@@ -4,7 +4,7 @@
   model_table.py FOLDER
 
 Reads what h200_families.sh and h200_engine.sh wrote there in one run: NAME.CASE.json of each of our
-settings, and peer.CASE.json. Writes table.md: the passes, then for each case where its time goes;
+settings, bf16's with the peer's figures. Writes table.md: the passes, then for each case where its time goes;
 and measured.json, all of it in one file.
 """
 
@@ -47,6 +47,7 @@ def passes(ours, peer):
     modes = [mode for mode in MODES
              if any(f"{mode}_seconds" in case for case in peer["cases"].values())]
     head += [MODES[mode] for mode in modes]
+    head += ["relative difference"] if peer["cases"] else []
     head += ["peak GiB, ours", "peak GiB, diffusers", "weights GiB"]
     rows = [head, ["---"] + ["---:"] * (len(head) - 1)]
     for name in names_of(ours):
@@ -55,6 +56,8 @@ def passes(ours, peer):
             case = report["cases"].get(name)
             row += [ms(pass_seconds(case)), floor_ms(case)] if case else ["", ""]
         row += [ms(theirs.get(f"{mode}_seconds")) for mode in modes]
+        if peer["cases"]:
+            row.append(f"{theirs['difference']:.1e}" if "difference" in theirs else "")
         case = next(report["cases"][name] for report in ours.values() if name in report["cases"])
         peaks = [theirs[key] for key in theirs if key.endswith("_peak_bytes")]
         row += [gib(case["peak_bytes"]), gib(peaks[0] if peaks else 0), gib(case["weight_bytes"])]
@@ -86,11 +89,10 @@ def gather(folder):
     for path in sorted(folder.glob("*.*.json"), key=lambda p: p.stat().st_mtime):
         setting, case, _ = path.name.split(".")
         report = json.loads(path.read_text())
-        if setting == "peer":
-            peer["cases"].update(report.pop("cases"))
-            peer |= report
-        else:
-            ours.setdefault(setting, report | {"cases": {}})["cases"].update(report["cases"])
+        theirs = report.pop("peer", {"cases": {}})
+        peer |= theirs | {"cases": peer["cases"] | theirs["cases"]}
+        ours.setdefault(setting, report | {"cases": {}})["cases"].update(report["cases"])
+    ours = {setting: ours[setting] for setting in sorted(ours)}  # bf16 first
     return ours, peer
 
 
@@ -108,7 +110,8 @@ def main():
             f"{ceilings['copy_bytes_per_second'] / 1e12:.2f} TB/s, a bf16 matrix product at "
             f"{ceilings['flops_per_second'] / 1e12:.0f} TFLOP/s, an fp8 one at "
             f"{ceilings['fp8_flops_per_second'] / 1e12:.0f}. diffusers {peer.get('diffusers', '')} "
-            f"with PyTorch {peer.get('torch', '')}.", "", passes(ours, peer), "",
+            f"with PyTorch {peer.get('torch', '')}; it draws the same weights and inputs, "
+            "so that the results can be compared.", "", passes(ours, peer), "",
             "## Where the time goes", ""]
     for name in names_of(ours):
         for setting, report in ours.items():
@@ -116,7 +119,7 @@ def main():
                 text += [shares(name, setting, report["cases"][name]), ""]
     (folder / "table.md").write_text("\n".join(text))
     (folder / "measured.json").write_text(json.dumps({"ours": ours, "peer": peer}) + "\n")
-    print("\n".join(text[:12]))
+    print("\n".join(text[:5]))
 
 
 if __name__ == "__main__":

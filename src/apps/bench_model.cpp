@@ -1,5 +1,6 @@
 // zoetrope bench model: one pass of a full-size network, and where its time goes.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 #include <map>
@@ -7,10 +8,13 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/bench.h"
+#include "apps/model_folder.h"
 #include "bench/ceilings.h"
 #include "bench/model_study.h"
+#include "bench/peer.h"
 #include "media/write_image.h"
 #include "ops/attention.h"
+#include "tensor/device.h"
 
 namespace zoetrope::apps {
 namespace {
@@ -21,6 +25,8 @@ struct Flags {
   std::string plot;  // folder; empty: none
   std::string weights = "plain";
   std::string attention = "exact";
+  std::string against;  // empty: nobody
+  std::vector<std::string> modes = {"eager", "cudnn"};
   int runs = 5;
 };
 
@@ -28,7 +34,10 @@ constexpr const char* kFooter = R"(
 CASE: a JSON file of bench/models, which says configuration and shapes; the weights
 are random, so no checkpoint is needed. Every operation stands beside the least time
 that the device's measured ceilings (a copy, a matrix product) allow it; "outside"
-is what no ladder chose.)";
+is what no ladder chose. --against diffusers draws the same weights and inputs in
+Python (python3 of PATH, with diffusers and the same PyTorch), and says besides how
+far the two results are apart. Its modes: eager; cudnn, with cuDNN's attention;
+compiled, with compiled blocks too; fp8, with dynamic fp8 linears besides.)";
 
 const std::map<std::string, tensor::WeightFormat> kFormats = {
     {"plain", tensor::WeightFormat::kPlain},
@@ -39,6 +48,7 @@ const std::map<std::string, tensor::WeightFormat> kFormats = {
 const std::map<std::string, ops::AttentionPrecision> kPrecisions = {
     {"exact", ops::AttentionPrecision::kExact}, {"fp8", ops::AttentionPrecision::kFp8}};
 
+constexpr const char* kPeer = "bench/peers/diffusers_model.py";
 constexpr double kTera = 1e12;
 
 nlohmann::json to_json(const bench::ModelTimes& times, const bench::Ceilings& ceilings) {
@@ -87,6 +97,20 @@ void print(const bench::ModelTimes& times, const bench::Ceilings& ceilings) {
              times.same_bytes ? "" : ", RECORDED PASS DIFFERS");
 }
 
+void print(const nlohmann::json& peer) {
+  for (const auto& [key, value] : peer.items()) {
+    if (key.ends_with("_total_seconds") || !key.ends_with("_seconds")) continue;
+    fmt::print("  diffusers, {} {:.2f} ms\n", key.substr(0, key.rfind('_')),
+               1e3 * value.get<double>());
+  }
+  for (const auto& [key, value] : peer.items()) {
+    if (key.ends_with("_error")) {
+      fmt::print("  diffusers, {}: {}\n", key.substr(0, key.rfind('_')), value.get<std::string>());
+    }
+  }
+  fmt::print("  relative difference of the results {:.2e}\n", peer.at("difference").get<double>());
+}
+
 void run(const Flags& flags, const StudyTarget& target, const base::ProgressSink& progress,
          const base::CancelToken& cancel) {
   const bench::Ceilings ceilings = bench::measure_ceilings(target.device, target.dtype);
@@ -97,6 +121,18 @@ void run(const Flags& flags, const StudyTarget& target, const base::ProgressSink
   fmt::print("ceilings: copy {:.2f} TB/s, matrix product {:.0f} TFLOP/s, fp8 {:.0f}\n",
              ceilings.copy_bytes_per_second / kTera, ceilings.flops_per_second / kTera,
              ceilings.fp8_flops_per_second / kTera);
+  bench::PeerOptions peer = {.script = {},
+                             .modes = fmt::format("{}", fmt::join(flags.modes, ",")),
+                             .device = target.device.is_cuda() ? "cuda" : "cpu",
+                             .dtype = tensor::dtype_name(target.dtype),
+                             .runs = flags.runs};
+  if (!flags.against.empty()) {
+    peer.script = find_above_program(kPeer);
+    if (peer.script.empty()) {
+      throw base::Error(base::not_found(fmt::format(
+          "--against: {} is not above this program; run one that was built in a clone", kPeer)));
+    }
+  }
   const ops::AttentionScope scope(kPrecisions.at(flags.attention));
   for (const std::string& path : flags.cases) {
     const bench::ModelCase model = bench::ModelCase::read(path);
@@ -107,7 +143,15 @@ void run(const Flags& flags, const StudyTarget& target, const base::ProgressSink
     print(times, ceilings);
     const std::string stem = std::filesystem::path(path).stem().string();
     report["cases"][stem] = to_json(times, ceilings);
-    write_study(flags.study, report);  // what is there counts if a later case fails
+    write_study(flags.study, report);  // what is there counts if anything later fails
+    if (!flags.against.empty()) {
+      base::report(progress, flags.against, 0, 1);
+      nlohmann::json theirs = bench::run_peer(path, times.result, peer, cancel);
+      base::report(progress, flags.against, 1, 1);
+      print(theirs.at("cases").at(stem));
+      report["peer"].merge_patch(theirs);
+      write_study(flags.study, report);
+    }
     if (flags.plot.empty()) continue;
     const auto written = media::write_image(std::filesystem::path(flags.plot) / (stem + ".png"),
                                             bench::roofline(times, ceilings, model.name));
@@ -126,6 +170,13 @@ Command add_bench_model(CLI::App& bench) {
   add_study_flags(*command, flags->study, StudyInputs::kNone);
   command->add_option("--attention", flags->attention, "How long self-attention multiplies")
       ->check(CLI::IsMember({"exact", "fp8"}))
+      ->capture_default_str();
+  command->add_option("--against", flags->against, "Also measure this peer on the same weights")
+      ->check(CLI::IsMember({"diffusers"}));
+  command->add_option("--modes", flags->modes, "How the peer runs")
+      ->needs("--against")
+      ->delimiter(',')
+      ->check(CLI::IsMember({"eager", "cudnn", "compiled", "fp8"}))
       ->capture_default_str();
   command->add_option("--plot", flags->plot, "Also write a roofline of each case into this folder")
       ->type_name("DIR")

@@ -42,6 +42,15 @@ fs::path program_folder() {
   return error ? fs::path() : program.parent_path();
 }
 
+fs::path find_above_program(const fs::path& relative) {
+  std::error_code ignored;
+  for (fs::path at = program_folder(); !at.empty(); at = at.parent_path()) {
+    if (fs::exists(at / relative, ignored)) return at / relative;
+    if (at == at.parent_path()) break;
+  }
+  return {};
+}
+
 base::Result<fs::path> find_model(const std::string& given) {
   if (!given.empty()) {
     std::error_code ignored;

@@ -27,13 +27,13 @@ struct Denoising {
   Denoising(const ModelCase& model, weights::ParameterSource& source, at::TensorOptions options)
       : network(models::make_denoiser(model.config, Scope(source))),
         runner(options.device(), pipeline::Launch::kRecorded),
-        sample(at::randn(rows_of(model.rows, model.latents), options)),
+        sample(named_normal("latents", rows_of(model.rows, model.latents), 1, options)),
         timestep(at::full({model.rows}, 500.0, options.dtype(at::kFloat))) {
     weights::ParameterMap inputs;
     for (const auto& [name, sizes] : model.inputs) {
       // A number a row is a scale or a rate, fp32; anything longer is an embedding.
-      inputs[name] = sizes.empty() ? at::full({model.rows}, 3.5, options.dtype(at::kFloat))
-                                   : at::randn(rows_of(model.rows, sizes), options);
+      inputs[name] = sizes.empty() ? at::full({model.rows}, 3.0, options.dtype(at::kFloat))
+                                   : named_normal(name, rows_of(model.rows, sizes), 1, options);
     }
     const auto& s = model.latents;
     conditioning = network->condition(inputs, {s[0], s[1], s[2], s[3]});
@@ -59,7 +59,7 @@ Subject decoding(const ModelCase& model, RandomWeights& source, at::TensorOption
                  std::vector<int64_t> sizes) {
   const auto network =
       std::make_shared<Autoencoder>(Scope(source), Config::from_json(model.config));
-  const at::Tensor latents = at::randn(sizes, options);
+  const at::Tensor latents = named_normal("latents", sizes, 1, options);
   return {source.bytes(), [network, latents] { return network->decode(latents); }, nullptr};
 }
 

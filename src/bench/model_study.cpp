@@ -59,6 +59,7 @@ ModelTimes study_model(const ModelCase& model, at::ScalarType dtype, tensor::Wei
   times.eager_seconds = eager.seconds;
   times.peak_bytes = device.is_cuda() ? tensor::peak_cuda_bytes(device)
                                       : memory.peak_bytes() + subject.weight_bytes;
+  times.result = eager.result;
   times.finite = at::isfinite(eager.result).all().item<bool>();
 
   base::report(progress, "operations", 2, kStages);

@@ -2,6 +2,8 @@
 // against what the device reaches at best.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
 #include <cstdint>
 #include <vector>
 
@@ -24,6 +26,7 @@ struct ModelTimes {
   int64_t weight_bytes = 0;
   int64_t peak_bytes = 0;  // weights and live tensors of the eager pass
   std::vector<ops::OpCost> costs;
+  at::Tensor result;  // of the eager pass
 };
 
 // Throws base::Error.

@@ -43,10 +43,6 @@ constexpr uint64_t kNoiseStream = 0;
 constexpr const char* kDecodedInTiles =
     "memory: decoded in tiles, which differs a little from decoding the whole";
 
-std::string dtype_name(at::ScalarType dtype) {
-  return dtype == at::kFloat ? "fp32" : dtype == at::kHalf ? "fp16" : "bf16";
-}
-
 // With what this process already takes.
 int64_t usable_bytes(at::Device device) {
   return device.is_cuda() ? free_device_bytes(device) : available_memory_bytes() + kFixedBytesCpu;
@@ -65,7 +61,7 @@ class TorchEngine final : public Engine {
 
   const ModelDefaults& defaults() const override { return defaults_; }
   std::string device() const override { return model_->device().str(); }
-  std::string dtype() const override { return dtype_name(model_->dtype()); }
+  std::string dtype() const override { return tensor::dtype_name(model_->dtype()); }
 
   MemoryPlan plan(const ResolvedRequest& request) const override {
     return planner_->plan(size_of(request));

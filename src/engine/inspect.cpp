@@ -17,23 +17,11 @@
 namespace zoetrope::engine {
 namespace {
 
-std::string name_of(at::ScalarType dtype) {
-  switch (dtype) {
-    case at::kFloat:
-      return "fp32";
-    case at::kBFloat16:
-      return "bf16";
-    case at::kHalf:
-      return "fp16";
-    default:
-      return c10::toString(dtype);
-  }
-}
-
 ComponentReport report_of(const pipeline::ComponentCheck& check) {
   ComponentReport report{check.name, check.parameters, check.bytes,
                          {},         check.unused,     check.problem};
-  for (const at::ScalarType dtype : check.dtypes) report.dtypes.push_back(name_of(dtype));
+  for (const at::ScalarType dtype : check.dtypes)
+    report.dtypes.push_back(tensor::dtype_name(dtype));
   return report;
 }
 

@@ -82,15 +82,6 @@ Status write_tables(const control::Publication& publication, int region,
   return {};
 }
 
-std::string last_line(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  std::string last = "it is empty";
-  for (std::string line; std::getline(file, line);) {
-    if (!line.empty()) last = line;
-  }
-  return last;
-}
-
 }  // namespace
 
 Cluster::Cluster(Options options, Plan plan)
@@ -159,7 +150,7 @@ Status Cluster::write_files() {
 }
 
 Status Cluster::launch(const std::string& name, const std::vector<std::string>& command) {
-  auto child = Child::start(command, options_.folder / (name + ".log"));
+  auto child = base::Child::start(command, options_.folder / (name + ".log"));
   if (!child.ok()) return child.status().with_context(name);
   children_.erase(name);
   children_.emplace(name, std::move(child).value());
@@ -175,7 +166,7 @@ Status Cluster::await(const std::string& name, uint16_t port, const std::string&
   }
   const auto log = options_.folder / (name + ".log");
   return base::unavailable(
-      fmt::format("{} did not start; see {}: {}", name, log.string(), last_line(log)));
+      fmt::format("{} did not start; see {}: {}", name, log.string(), base::last_line(log)));
 }
 
 Status Cluster::start_gateway(int region) {

@@ -10,9 +10,9 @@
 #include <string>
 #include <vector>
 
+#include "base/child.h"
 #include "base/progress.h"
 #include "base/result.h"
-#include "rehearsal/child.h"
 #include "rehearsal/plan.h"
 #include "rehearsal/stub_worker.h"
 #include "traffic/policy/table.h"
@@ -69,7 +69,7 @@ class Cluster {
   const Options options_;
   Plan plan_;
   std::unique_ptr<StubWorkers> workers_;
-  std::map<std::string, Child> children_;
+  std::map<std::string, base::Child> children_;
 };
 
 }  // namespace zoetrope::rehearsal

@@ -1,15 +1,11 @@
-// What of the rehearsal needs no fleet: its files, its children, its arithmetic.
+// What of the rehearsal needs no fleet: its files, its arithmetic.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include <cmath>
-#include <fstream>
 #include <set>
-#include <sstream>
 
-#include "rehearsal/child.h"
 #include "rehearsal/free_ports.h"
 #include "rehearsal/parity.h"
 #include "rehearsal/plan.h"
@@ -64,48 +60,6 @@ TEST(PlanTest, PrometheusGetsEverybody) {
     EXPECT_THAT(text, HasSubstr(fmt::format("\"127.0.0.1:{}\"", region.admin)));
     EXPECT_THAT(text, HasSubstr(fmt::format("\"127.0.0.1:{}\"", region.workers[1])));
   }
-}
-
-TEST(ChildTest, WritesItsLogAndEnds) {
-  const test_support::TemporaryFolder folder;
-  Child child =
-      Child::start({"/bin/sh", "-c", "echo hello; exit 3"}, folder.path() / "log").value_or_throw();
-  while (child.running()) {
-  }
-  std::stringstream log;
-  log << std::ifstream(folder.path() / "log").rdbuf();
-  EXPECT_EQ(log.str(), "hello\n");
-}
-
-TEST(ChildTest, InheritsNoDescriptor) {
-  const test_support::TemporaryFolder folder;
-  const int kept = dup(STDERR_FILENO);
-  Child child = Child::start({"/bin/sh", "-c",
-                              "test -e /proc/self/fd/" + std::to_string(kept) + " && echo open"},
-                             folder.path() / "log")
-                    .value_or_throw();
-  while (child.running()) {
-  }
-  close(kept);
-  EXPECT_EQ(std::filesystem::file_size(folder.path() / "log"), 0u);
-}
-
-TEST(ChildTest, IsStoppedEvenIfItDoesNotListen) {
-  const test_support::TemporaryFolder folder;
-  Child child = Child::start({"/bin/sh", "-c", "trap '' TERM; while :; do sleep 0.01; done"},
-                             folder.path() / "log")
-                    .value_or_throw();
-  EXPECT_TRUE(child.running());
-  child.stop(milliseconds(100));
-  EXPECT_FALSE(child.running());
-}
-
-TEST(ChildTest, OneThatCannotStartIsNotRunning) {
-  const test_support::TemporaryFolder folder;
-  Child child = Child::start({"/nonexistent/program"}, folder.path() / "log").value_or_throw();
-  while (child.running()) {
-  }
-  EXPECT_FALSE(Child::start({"/bin/true"}, folder.path() / "no" / "log").ok());
 }
 
 TEST(ParityTest, TheIntervalIsThatOfTheBinomial) {

@@ -69,6 +69,19 @@ base::Result<at::ScalarType> parse_dtype(std::string_view text) {
   return base::invalid_argument("dtype '" + std::string(text) + "': expected fp32, bf16 or fp16");
 }
 
+std::string dtype_name(at::ScalarType dtype) {
+  switch (dtype) {
+    case at::ScalarType::Float:
+      return "fp32";
+    case at::ScalarType::BFloat16:
+      return "bf16";
+    case at::ScalarType::Half:
+      return "fp16";
+    default:
+      return c10::toString(dtype);
+  }
+}
+
 at::ScalarType default_dtype(at::Device device) {
   const bool bf16 = device.is_cuda() || cpu_has_bf16();
   return bf16 ? at::ScalarType::BFloat16 : at::ScalarType::Float;

@@ -20,6 +20,9 @@ base::Result<at::Device> parse_device(std::string_view text);
 // "fp32", "bf16" or "fp16".
 base::Result<at::ScalarType> parse_dtype(std::string_view text);
 
+// parse_dtype's inverse; torch's own name for any other.
+std::string dtype_name(at::ScalarType dtype);
+
 // What models run in when nobody says otherwise: bf16 on GPUs and on processors with bf16 dot
 // products, else fp32.
 at::ScalarType default_dtype(at::Device device);

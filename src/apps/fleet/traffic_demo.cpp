@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <sstream>
 
 #include "apps/exit_code.h"
@@ -15,6 +16,7 @@
 #include "apps/interrupt.h"
 #include "apps/json_output.h"
 #include "apps/progress_view.h"
+#include "base/temporary_folder.h"
 #include "rehearsal/script.h"
 
 namespace zoetrope::apps {
@@ -47,30 +49,6 @@ Examples:
   zoetrope traffic demo --act day --pace 3     a slower day, to watch the pages
   zoetrope traffic demo --json > rehearsal.json)";
 
-// Made and removed by us where none is named.
-class Folder {
- public:
-  explicit Folder(const std::string& named) : ours_(named.empty()) {
-    if (!ours_) {
-      path_ = std::filesystem::absolute(named);
-      return;
-    }
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "zoetrope-demo-XXXXXX").string();
-    if (mkdtemp(pattern.data()) != nullptr) path_ = pattern;
-  }
-  ~Folder() {
-    std::error_code ignored;
-    if (ours_ && !path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  Folder(const Folder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  const bool ours_;
-  std::filesystem::path path_;
-};
-
 bool is_installed(const std::string& program) {
   if (program.find('/') != std::string::npos) return access(program.c_str(), X_OK) == 0;
   const char* path = std::getenv("PATH");
@@ -94,10 +72,9 @@ void say_where(const rehearsal::Cluster& cluster) {
 
 int run(const Flags& flags) {
   const Output output = flags.json ? Output::kJson : Output::kText;
-  const Folder folder(flags.folder);
-  if (folder.path().empty()) {
-    return fail(base::unavailable("no temporary folder could be made"), output);
-  }
+  // Ours, and removed by us, where none is named.
+  std::optional<base::TemporaryFolder> temporary;
+  if (flags.folder.empty()) temporary.emplace("zoetrope-demo");
   if (!is_installed(flags.envoy)) {
     return fail(base::not_found(flags.envoy + ": no Envoy there; ./test installs it, or name one "
                                               "with --envoy"),
@@ -106,7 +83,7 @@ int run(const Flags& flags) {
   rehearsal::ScriptOptions options;
   options.acts = flags.acts;
   options.pace = flags.pace;
-  options.cluster.folder = folder.path();
+  options.cluster.folder = temporary ? temporary->path() : std::filesystem::absolute(flags.folder);
   options.cluster.envoy = flags.envoy;
   const bool with_prometheus = !flags.no_prometheus && is_installed(flags.prometheus);
   if (!with_prometheus && !flags.no_prometheus) {

@@ -1,4 +1,4 @@
-#include "rehearsal/child.h"
+#include "base/child.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -9,10 +9,11 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <fstream>
 #include <thread>
 #include <utility>
 
-namespace zoetrope::rehearsal {
+namespace zoetrope::base {
 namespace {
 
 constexpr auto kPoll = std::chrono::milliseconds(5);
@@ -25,11 +26,11 @@ constexpr int kCannotStart = 127;  // as shells have it
   sigprocmask(SIG_SETMASK, &none, nullptr);  // the parent may wait for signals that it blocks
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(kCannotStart);  // it ended before prctl
-  // Away from the terminal's group: Ctrl-C is for the rehearsal, which ends its children itself.
+  // Away from the terminal's group: Ctrl-C is for the parent, which ends its children itself.
   setpgid(0, 0);
   dup2(log, STDOUT_FILENO);
   dup2(log, STDERR_FILENO);
-  // Boost.Asio's sockets survive exec: a worker's port would stay open in here after its crash.
+  // Boost.Asio's sockets survive exec: a port of the parent's would stay open in here.
   close_range(STDERR_FILENO + 1, ~0U, 0);
   execvp(arguments[0], arguments);
   _exit(kCannotStart);
@@ -37,11 +38,11 @@ constexpr int kCannotStart = 127;  // as shells have it
 
 }  // namespace
 
-base::Result<Child> Child::start(const std::vector<std::string>& command,
-                                 const std::filesystem::path& log) {
+Result<Child> Child::start(const std::vector<std::string>& command,
+                           const std::filesystem::path& log) {
   const int file = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
   if (file < 0) {
-    return base::unavailable(fmt::format("{}: {}", log.string(), std::strerror(errno)));
+    return unavailable(fmt::format("{}: {}", log.string(), std::strerror(errno)));
   }
   std::vector<char*> arguments;
   arguments.reserve(command.size() + 1);
@@ -51,23 +52,29 @@ base::Result<Child> Child::start(const std::vector<std::string>& command,
   const pid_t pid = fork();
   if (pid == 0) become(arguments.data(), file, parent);
   close(file);
-  if (pid < 0) return base::resource_exhausted(fmt::format("fork: {}", std::strerror(errno)));
+  if (pid < 0) return resource_exhausted(fmt::format("fork: {}", std::strerror(errno)));
   return Child(std::filesystem::path(command[0]).filename().string(), pid);
 }
 
 Child& Child::operator=(Child&& other) noexcept {
   std::swap(name_, other.name_);
   std::swap(pid_, other.pid_);
+  std::swap(exit_code_, other.exit_code_);
   return *this;
 }
 
 Child::~Child() { kill(); }
 
+void Child::ended(int status) {
+  pid_ = 0;
+  exit_code_ = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 bool Child::running() {
   if (pid_ == 0) return false;
   int status = 0;
   if (waitpid(pid_, &status, WNOHANG) == 0) return true;
-  pid_ = 0;
+  ended(status);
   return false;
 }
 
@@ -84,7 +91,16 @@ void Child::kill() {
   ::kill(pid_, SIGKILL);
   int status = 0;
   waitpid(pid_, &status, 0);
-  pid_ = 0;
+  ended(status);
 }
 
-}  // namespace zoetrope::rehearsal
+std::string last_line(const std::filesystem::path& log) {
+  std::ifstream file(log);
+  std::string last = "it is empty";
+  for (std::string line; std::getline(file, line);) {
+    if (!line.empty()) last = line;
+  }
+  return last;
+}
+
+}  // namespace zoetrope::base
