@@ -39,14 +39,16 @@ Python (python3 of PATH, with diffusers and the same PyTorch), and says besides 
 far the two results are apart. Its modes: eager; cudnn, with cuDNN's attention;
 compiled, with compiled blocks too; fp8, with dynamic fp8 linears besides.)";
 
-const std::map<std::string, tensor::WeightFormat> kFormats = {
-    {"plain", tensor::WeightFormat::kPlain},
-    {"fp8", tensor::WeightFormat::kFp8},
-    {"int8", tensor::WeightFormat::kInt8},
-    {"int4", tensor::WeightFormat::kInt4}};
+template <class Choice>
+std::map<std::string, Choice> by_name(std::initializer_list<Choice> choices) {
+  std::map<std::string, Choice> named;
+  for (const Choice choice : choices) named.emplace(to_string(choice), choice);
+  return named;
+}
 
-const std::map<std::string, ops::AttentionPrecision> kPrecisions = {
-    {"exact", ops::AttentionPrecision::kExact}, {"fp8", ops::AttentionPrecision::kFp8}};
+const auto kFormats = by_name({tensor::WeightFormat::kPlain, tensor::WeightFormat::kFp8,
+                               tensor::WeightFormat::kInt8, tensor::WeightFormat::kInt4});
+const auto kPrecisions = by_name({ops::AttentionPrecision::kExact, ops::AttentionPrecision::kFp8});
 
 constexpr const char* kPeer = "bench/peers/diffusers_model.py";
 constexpr double kTera = 1e12;

@@ -287,7 +287,7 @@ class TorchEngine final : public Engine {
     clip.steps = request.steps;
     clip.tier = traits_.lossless ? request.tier : Tier::kTurbo;
     clip.precision = precision();
-    clip.attention = traits_.attention == ops::AttentionPrecision::kFp8 ? "fp8" : "exact";
+    clip.attention = ops::to_string(traits_.attention);
     at::Tensor frames = made.tensor("frames")[index];
     if (request.frame) frames = frames.narrow(0, *request.frame, 1);
     for (const at::Tensor& pixels : frames.unbind(0)) {

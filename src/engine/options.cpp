@@ -39,8 +39,10 @@ Result<tensor::WeightFormat> linear_format(const std::string& precision,
 
 Result<ops::AttentionPrecision> attention_precision(const std::string& attention,
                                                     const pipeline::ModelIndex& index) {
-  if (attention == "exact") return ops::AttentionPrecision::kExact;
-  if (attention != "fp8") {
+  if (attention == ops::to_string(ops::AttentionPrecision::kExact)) {
+    return ops::AttentionPrecision::kExact;
+  }
+  if (attention != ops::to_string(ops::AttentionPrecision::kFp8)) {
     return base::invalid_argument("attention '" + attention + "': expected exact or fp8");
   }
   if (index.transformer == nullptr) {

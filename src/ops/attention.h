@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <string_view>
+
 namespace zoetrope::ops {
 
 struct AttentionMask {
@@ -22,6 +24,7 @@ enum class AttentionPrecision {
   kFp8,  // both products in e4m3 where that pays: bf16 self-attention over 2,048 keys or more with
          // heads of 64 or 128, without a mask or a gradient; exact for everything else
 };
+std::string_view to_string(AttentionPrecision precision);  // "exact", "fp8"
 
 // The precision of what this thread runs while it lives, recordings included. Scopes nest.
 class AttentionScope {

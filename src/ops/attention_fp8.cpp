@@ -29,6 +29,10 @@ Tensor of_samples(const Tensor& pairs, int64_t which) {
 
 }  // namespace
 
+std::string_view to_string(AttentionPrecision precision) {
+  return precision == AttentionPrecision::kFp8 ? "fp8" : "exact";
+}
+
 AttentionScope::AttentionScope(AttentionPrecision precision) : before_(asked) { asked = precision; }
 AttentionScope::~AttentionScope() { asked = before_; }
 

@@ -1,5 +1,7 @@
 #include "pipeline/model_index.h"
 
+#include <c10/util/accumulate.h>
+
 #include <fstream>
 #include <sstream>
 
@@ -7,6 +9,7 @@
 #include "diffusion/scheduler_config.h"
 #include "pipeline/components.h"
 #include "pipeline/transformer_model.h"
+#include "weights/tensor_io.h"
 
 namespace zoetrope::pipeline {
 namespace {
@@ -37,14 +40,14 @@ ComponentCheck check(const ModelIndex& index, const ComponentLoader& loader) {
     const auto checkpoint = weights::Checkpoint::open(index.folder / loader.name).value_or_throw();
     std::set<at::ScalarType> dtypes;
     for (const std::string& tensor : checkpoint.names()) {
-      const at::Tensor value = checkpoint.tensor(tensor);
-      check.parameters += value.numel();
-      dtypes.insert(value.scalar_type());
+      const weights::TensorEntry& entry = checkpoint.entry(tensor);
+      check.parameters += c10::multiply_integers(entry.shape);
+      dtypes.insert(weights::scalar_type_of(entry.type));
     }
     check.dtypes.assign(dtypes.begin(), dtypes.end());
     check.bytes = checkpoint.total_bytes();
-    // In the file's own dtype nothing is converted, so the weights stay on the disk.
-    CheckpointSource source(checkpoint, file_dtype(dtypes), at::kCPU);
+    // On meta the weights stay on the disk: layers that join theirs would copy them.
+    CheckpointSource source(checkpoint, file_dtype(dtypes), at::kMeta);
     loader.build(source);
     check.unused = source.unused();
     std::erase_if(check.unused, [&](const auto& name) { return loader.left_out.contains(name); });
@@ -106,7 +109,8 @@ int64_t weight_bytes(const ModelIndex& index, at::ScalarType dtype) {
   for (const ComponentLoader& loader : component_loaders(index)) {
     const auto checkpoint = weights::Checkpoint::open(index.folder / loader.name).value_or_throw();
     for (const std::string& tensor : checkpoint.names()) {
-      if (!loader.left_out.contains(tensor)) elements += checkpoint.tensor(tensor).numel();
+      if (loader.left_out.contains(tensor)) continue;
+      elements += c10::multiply_integers(checkpoint.entry(tensor).shape);
     }
   }
   return elements * static_cast<int64_t>(c10::elementSize(dtype));

@@ -16,6 +16,7 @@
 #include "pipeline/step_runner.h"
 #include "support/temporary_folder.h"
 #include "support/transformer_fixture.h"
+#include "tensor/memory.h"
 
 namespace zoetrope::pipeline {
 namespace {
@@ -108,11 +109,15 @@ TEST_P(TransformerPipelines, FewerBitsLoseMore) {
 // What `inspect` looks at: every weight of the checkpoint has its place.
 TEST_P(TransformerPipelines, EveryWeightIsUsed) {
   const c10::NoGradGuard no_gradients;
+  const tensor::AllocationPeak memory;
+  int64_t bytes = 0;
   for (const ComponentCheck& check : check_components(read_model_index(folder_.path()))) {
     EXPECT_EQ(check.problem, "") << check.name;
     EXPECT_GT(check.parameters, 0) << check.name;
     EXPECT_THAT(check.unused, testing::IsEmpty()) << check.name;
+    bytes += check.bytes;
   }
+  EXPECT_LT(memory.total_bytes(), bytes / 10) << "a look at a model loads it";
 }
 
 INSTANTIATE_TEST_SUITE_P(All, TransformerPipelines, testing::ValuesIn(TransformerFixture::kNames),

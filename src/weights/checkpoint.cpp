@@ -163,6 +163,13 @@ const TensorEntry& CheckpointSource::entry_for(const std::string& name) {
   return checkpoint_.entry(name);
 }
 
+// Of a meta weight nothing is read, whatever an unaligned file would have had copied.
+at::Tensor CheckpointSource::stored(const std::string& name) const {
+  if (!device_.is_meta()) return checkpoint_.tensor(name);
+  const TensorEntry& entry = checkpoint_.entry(name);
+  return at::empty(entry.shape, at::TensorOptions(at::kMeta).dtype(scalar_type_of(entry.type)));
+}
+
 // On a GPU in the GPU: the file's bytes are all that crosses the bus.
 at::Tensor CheckpointSource::converted(const at::Tensor& stored) {
   const at::ScalarType dtype = stored.is_floating_point() ? dtype_ : stored.scalar_type();
@@ -182,14 +189,14 @@ at::Tensor CheckpointSource::take(const std::string& name, at::IntArrayRef shape
         "{}: weight {} has shape [{}] where the model needs [{}]", checkpoint_.file_of(name),
         base::in_quotes(name), fmt::join(entry.shape, ", "), fmt::join(shape, ", "))));
   }
-  const at::Tensor stored = checkpoint_.tensor(name);
-  return stored.dim() == 0 ? converted(stored) : rows_of(name, 0, stored.size(0));
+  return entry.shape.empty() ? converted(stored(name)) : rows_of(name, 0, entry.shape[0]);
 }
 
 // Undefined where the weight needs none.
 at::Tensor CheckpointSource::scale_of(const std::string& name) {
-  const at::Tensor stored = checkpoint_.tensor(name);
-  if (!stored.is_floating_point() || stored.element_size() > 1 || !name.ends_with(kWeight)) {
+  const TensorEntry& entry = checkpoint_.entry(name);
+  const at::ScalarType type = scalar_type_of(entry.type);
+  if (!at::isFloatingType(type) || c10::elementSize(type) > 1 || !name.ends_with(kWeight)) {
     return {};
   }
   const std::string stem = name.substr(0, name.size() - kWeight.size());
@@ -198,8 +205,8 @@ at::Tensor CheckpointSource::scale_of(const std::string& name) {
     const std::string scale_name = stem + std::string(scale);
     if (!checkpoint_.has(scale_name)) continue;
     used_.insert(scale_name);
-    const at::Tensor value = checkpoint_.tensor(scale_name).flatten().to(at::kFloat);
-    const std::int64_t rows = stored.size(0);
+    const at::Tensor value = stored(scale_name).flatten().to(at::kFloat);
+    const std::int64_t rows = entry.shape[0];
     if (value.numel() == 1) return value.expand({rows});
     if (value.numel() == rows) return value;
     throw base::Error(base::data_loss(
@@ -211,12 +218,12 @@ at::Tensor CheckpointSource::scale_of(const std::string& name) {
 
 at::Tensor CheckpointSource::rows_of(const std::string& name, std::int64_t first,
                                      std::int64_t count) {
-  const at::Tensor stored = checkpoint_.tensor(name).narrow(0, first, count);
+  const at::Tensor rows = stored(name).narrow(0, first, count);
   const at::Tensor scale = scale_of(name);
-  if (!scale.defined()) return converted(stored);
-  std::vector<std::int64_t> each_row(static_cast<std::size_t>(stored.dim()), 1);
+  if (!scale.defined()) return converted(rows);
+  std::vector<std::int64_t> each_row(static_cast<std::size_t>(rows.dim()), 1);
   each_row.front() = count;
-  const at::Tensor wide = on_device(stored).to(at::kFloat);
+  const at::Tensor wide = on_device(rows).to(at::kFloat);
   return (wide * scale.narrow(0, first, count).view(each_row).to(device_)).to(dtype_);
 }
 

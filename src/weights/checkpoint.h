@@ -86,6 +86,7 @@ class CheckpointSource final : public ParameterSource {
 
  private:
   const TensorEntry& entry_for(const std::string& name);
+  at::Tensor stored(const std::string& name) const;
   at::Tensor converted(const at::Tensor& stored);
   at::Tensor on_device(const at::Tensor& stored);
   at::Tensor rows_of(const std::string& name, std::int64_t first, std::int64_t count);
