@@ -60,7 +60,9 @@ def flow(shift=3.0):
 
 
 def unipc():
-    return diffusers.UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True, flow_shift=5.0)
+    with torch.device("cpu"):
+        return diffusers.UniPCMultistepScheduler(prediction_type="flow_prediction", use_flow_sigmas=True,
+                                                 flow_shift=5.0)
 
 
 def flux():
@@ -194,8 +196,7 @@ def main():
             save(pipeline, folder)
             for size in sizes:
                 memory = forecast(args.zoetrope, folder, size)
-                weights = {part["name"]: part["bytes"] for part in memory["components"]}
-                roles = {role["name"]: role["bytes"] for role in memory["roles"]}
+                weights, roles = memory["components"], memory["roles"]
                 parts = ", ".join(f"{part} {gb(n)}" for part, n in weights.items() if n >= 2e9)
                 shape = f"{size[0]} x {size[1]}" + (f", {size[2]} frames" if size[2] > 1 else "")
                 print(f"| {name} | {shape} | {gb(sum(weights.values()))} ({parts}) | {gb(roles['denoise'])} | "
