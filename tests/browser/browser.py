@@ -32,14 +32,14 @@ def chromium():
 
 
 @contextlib.contextmanager
-def sitting(profile=None, **look):
-    """One page of a fresh browser; `profile` keeps what the page stores, `look` is Playwright's.
+def sitting(**look):
+    """One page of a fresh browser; `look` is Playwright's.
 
     Errors of the page (exceptions, what the policy blocks, what the console calls an error) are in
     page.errors.
     """
-    with chromium() as (browser, launch), tempfile.TemporaryDirectory() as own:
-        context = browser.launch_persistent_context(profile or own, **launch, **look)
+    with chromium() as (browser, launch), tempfile.TemporaryDirectory() as profile:
+        context = browser.launch_persistent_context(profile, **launch, **look)
         page = watched(context.pages[0])
         try:
             yield page
