@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/bench.h"
 #include "apps/model_folder.h"
@@ -113,6 +114,21 @@ void print(const nlohmann::json& peer) {
   fmt::print("  relative difference of the results {:.2e}\n", peer.at("difference").get<double>());
 }
 
+// Nothing: none was asked for.
+std::optional<bench::PeerOptions> peer_of(const Flags& flags, const StudyTarget& target) {
+  if (flags.against.empty()) return std::nullopt;
+  const std::filesystem::path script = find_above_program(kPeer);
+  if (script.empty()) {
+    throw base::Error(base::not_found(fmt::format(
+        "--against: {} is not above this program; run one that was built in a clone", kPeer)));
+  }
+  return bench::PeerOptions{.script = script,
+                            .modes = fmt::format("{}", fmt::join(flags.modes, ",")),
+                            .device = target.device.is_cuda() ? "cuda" : "cpu",
+                            .dtype = tensor::dtype_name(target.dtype),
+                            .runs = flags.runs};
+}
+
 void run(const Flags& flags, const StudyTarget& target, const base::ProgressSink& progress,
          const base::CancelToken& cancel) {
   const bench::Ceilings ceilings = bench::measure_ceilings(target.device, target.dtype);
@@ -123,18 +139,7 @@ void run(const Flags& flags, const StudyTarget& target, const base::ProgressSink
   fmt::print("ceilings: copy {:.2f} TB/s, matrix product {:.0f} TFLOP/s, fp8 {:.0f}\n",
              ceilings.copy_bytes_per_second / kTera, ceilings.flops_per_second / kTera,
              ceilings.fp8_flops_per_second / kTera);
-  bench::PeerOptions peer = {.script = {},
-                             .modes = fmt::format("{}", fmt::join(flags.modes, ",")),
-                             .device = target.device.is_cuda() ? "cuda" : "cpu",
-                             .dtype = tensor::dtype_name(target.dtype),
-                             .runs = flags.runs};
-  if (!flags.against.empty()) {
-    peer.script = find_above_program(kPeer);
-    if (peer.script.empty()) {
-      throw base::Error(base::not_found(fmt::format(
-          "--against: {} is not above this program; run one that was built in a clone", kPeer)));
-    }
-  }
+  const auto peer = peer_of(flags, target);
   const ops::AttentionScope scope(kPrecisions.at(flags.attention));
   for (const std::string& path : flags.cases) {
     const bench::ModelCase model = bench::ModelCase::read(path);
@@ -146,18 +151,18 @@ void run(const Flags& flags, const StudyTarget& target, const base::ProgressSink
     const std::string stem = std::filesystem::path(path).stem().string();
     report["cases"][stem] = to_json(times, ceilings);
     write_study(flags.study, report);  // what is there counts if anything later fails
-    if (!flags.against.empty()) {
-      base::report(progress, flags.against, 0, 1);
-      nlohmann::json theirs = bench::run_peer(path, times.result, peer, cancel);
-      base::report(progress, flags.against, 1, 1);
-      print(theirs.at("cases").at(stem));
-      report["peer"].merge_patch(theirs);
-      write_study(flags.study, report);
+    if (!flags.plot.empty()) {
+      const auto written = media::write_image(std::filesystem::path(flags.plot) / (stem + ".png"),
+                                              bench::roofline(times, ceilings, model.name));
+      if (!written.ok()) throw base::Error(written);
     }
-    if (flags.plot.empty()) continue;
-    const auto written = media::write_image(std::filesystem::path(flags.plot) / (stem + ".png"),
-                                            bench::roofline(times, ceilings, model.name));
-    if (!written.ok()) throw base::Error(written);
+    if (!peer) continue;
+    base::report(progress, flags.against, 0, 1);
+    const nlohmann::json theirs = bench::run_peer(path, times.result, *peer, cancel);
+    base::report(progress, flags.against, 1, 1);
+    print(theirs.at("cases").at(stem));
+    report["peer"].merge_patch(theirs);
+    write_study(flags.study, report);
   }
 }
 

@@ -15,6 +15,16 @@ bool is_model(const fs::path& folder) {
   return fs::exists(folder / "model_index.json", ignored);
 }
 
+// The folder of the program and those above it, innermost first.
+std::vector<fs::path> folders_above_program() {
+  std::vector<fs::path> folders;
+  for (fs::path at = program_folder(); !at.empty(); at = at.parent_path()) {
+    folders.push_back(at);
+    if (at == at.parent_path()) break;
+  }
+  return folders;
+}
+
 std::vector<fs::path> default_folders() {
   std::vector<fs::path> folders;
   if (const char* models = std::getenv("ZOETROPE_MODELS"); models != nullptr && *models != '\0') {
@@ -26,10 +36,9 @@ std::vector<fs::path> default_folders() {
   const fs::path program = program_folder();
   if (!program.empty()) {
     folders.push_back(program.parent_path() / "share/zoetrope/models" / kBundledModel);
-    for (fs::path at = program;; at = at.parent_path()) {
-      folders.push_back(at / "models" / kBundledModel);
-      if (at == at.parent_path()) break;
-    }
+  }
+  for (const fs::path& above : folders_above_program()) {
+    folders.push_back(above / "models" / kBundledModel);
   }
   return folders;
 }
@@ -44,9 +53,8 @@ fs::path program_folder() {
 
 fs::path find_above_program(const fs::path& relative) {
   std::error_code ignored;
-  for (fs::path at = program_folder(); !at.empty(); at = at.parent_path()) {
-    if (fs::exists(at / relative, ignored)) return at / relative;
-    if (at == at.parent_path()) break;
+  for (const fs::path& above : folders_above_program()) {
+    if (fs::exists(above / relative, ignored)) return above / relative;
   }
   return {};
 }

@@ -18,20 +18,9 @@
 namespace zoetrope::media::testing {
 namespace fs = std::filesystem;
 
-TemporaryFolder::TemporaryFolder() {
-  std::string pattern = (fs::temp_directory_path() / "zoetrope-test-XXXXXX").string();
-  if (!::mkdtemp(pattern.data())) std::abort();
-  path_ = pattern;
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
-}
-
 std::vector<std::string> TemporaryFolder::names() const {
   std::vector<std::string> names;
-  for (const auto& entry : fs::directory_iterator(path_)) names.push_back(entry.path().filename());
+  for (const auto& entry : fs::directory_iterator(path())) names.push_back(entry.path().filename());
   std::ranges::sort(names);
   return names;
 }

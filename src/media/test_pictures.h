@@ -7,25 +7,18 @@
 #include <string>
 #include <vector>
 
+#include "base/temporary_folder.h"
 #include "media/image.h"
 
 namespace zoetrope::media::testing {
 
 using Encoded = std::vector<uint8_t>;
 
-// A folder under the system's temporary directory, removed with all it holds.
-class TemporaryFolder {
+class TemporaryFolder : public base::TemporaryFolder {
  public:
-  TemporaryFolder();
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder();
-  std::filesystem::path operator/(std::string_view name) const { return path_ / name; }
+  std::filesystem::path operator/(std::string_view name) const { return path() / name; }
   // Names in the folder, sorted.
   std::vector<std::string> names() const;
-
- private:
-  std::filesystem::path path_;
 };
 
 void write_bytes(const std::filesystem::path& path, std::span<const uint8_t> bytes);

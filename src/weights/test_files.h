@@ -2,13 +2,14 @@
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <string>
 #include <string_view>
+
+#include "base/temporary_folder.h"
 
 namespace zoetrope::weights {
 
@@ -28,24 +29,16 @@ inline void write_bytes(const std::string& path, std::string_view bytes) {
   EXPECT_TRUE(file.flush()) << path;
 }
 
-// Removed with everything in it at the end of the test.
 class TempFolder {
  public:
-  TempFolder() : path_(testing::TempDir() + "zoetrope-XXXXXX") {
-    EXPECT_NE(mkdtemp(path_.data()), nullptr);
-  }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  ~TempFolder() { std::filesystem::remove_all(path_); }
-
-  const std::string& path() const { return path_; }
-  std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
+  const std::string& path() const { return folder_.path().native(); }
+  std::string operator/(std::string_view name) const { return folder_.path() / name; }
   std::size_t entries() const {
-    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path_), {}));
+    return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(path()), {}));
   }
 
  private:
-  std::string path_;
+  base::TemporaryFolder folder_;
 };
 
 }  // namespace zoetrope::weights

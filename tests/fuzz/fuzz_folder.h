@@ -1,33 +1,23 @@
 // A temporary folder for entries whose code under test opens files.
 #pragma once
 
-#include <stdlib.h>  // NOLINT(modernize-deprecated-headers): mkdtemp
-
 #include <algorithm>
-#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "base/temporary_folder.h"
 #include "fuzz_check.h"
 #include "weights/atomic_file.h"
 
 namespace zoetrope::fuzz {
 
-// Removed with everything in it at the end.
 class Folder {
  public:
-  Folder() : path_(std::filesystem::temp_directory_path() / "zoetrope-fuzz-XXXXXX") {
-    check(mkdtemp(path_.data()) != nullptr, "no temporary folder");
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { std::filesystem::remove_all(path_); }
-
-  const std::string& path() const { return path_; }
+  const std::string& path() const { return folder_.path().native(); }
 
   void write(const std::string& name, std::string_view bytes) const {
-    check(weights::write_file(path_ + "/" + name, bytes).ok(), "cannot write a file");
+    check(weights::write_file(path() + "/" + name, bytes).ok(), "cannot write a file");
   }
 
   // `bytes` as several files, divided by NUL.
@@ -40,7 +30,7 @@ class Folder {
   }
 
  private:
-  std::string path_;
+  base::TemporaryFolder folder_{"zoetrope-fuzz"};
 };
 
 }  // namespace zoetrope::fuzz
