@@ -19,7 +19,8 @@ namespace zoetrope::bench {
 struct ModelTimes {
   double eager_seconds = 0;     // medians
   double recorded_seconds = 0;  // 0: not recorded on this device
-  // What the first two passes of a shape, run and then recorded, take beyond two later ones.
+  // What the first two passes of the runner, run and then recorded, take beyond two later ones. The
+  // eager passes have gone before: libraries' choice of algorithms is not in it.
   double first_seconds = 0;
   bool finite = false;     // the result
   bool same_bytes = true;  // the recorded pass gives what the eager one gives
