@@ -8,7 +8,7 @@
 # OUT     receives the JSON files, the table and the rooflines
 # In the environment:
 # CASES      of bench/models, by name
-# SLOW       cases whose peer is not compiled: a pass of it takes seconds
+# SLOW       cases whose peer is not compiled, and not run in fp32: a pass of it takes seconds
 # PEER       modes of the peer (bench/peers/diffusers_model.py); empty: no peer
 # WEIGHTS    formats of ours beside bf16
 # LIBRARIES  an LD_LIBRARY_PATH for the binary alone
@@ -50,8 +50,8 @@ for format in $formats; do
   done
 done
 for one in $cases; do
-  modes=$peer
-  if [ -n "$peer" ] && has "$one" "$slow"; then modes=cudnn; fi
-  measure plain exact bf16 "$one" ${modes:+--against diffusers --modes "$modes"}
+  modes=$peer exact=--exact
+  if [ -n "$peer" ] && has "$one" "$slow"; then modes=cudnn exact=; fi
+  measure plain exact bf16 "$one" ${modes:+--against diffusers --modes "$modes" $exact}
 done
 python3 "$root/bench/model_table.py" "$out"

@@ -47,7 +47,8 @@ def passes(ours, peer):
     modes = [mode for mode in MODES
              if any(f"{mode}_seconds" in case for case in peer["cases"].values())]
     head += [MODES[mode] for mode in modes]
-    head += ["relative difference"] if peer["cases"] else []
+    against = ["difference", "error", "peer_error"] if peer["cases"] else []
+    head += ["relative difference", "error of ours", "of diffusers"][:len(against)]
     head += ["peak GiB, ours", "peak GiB, diffusers", "weights GiB"]
     rows = [head, ["---"] + ["---:"] * (len(head) - 1)]
     for name in names_of(ours):
@@ -56,8 +57,7 @@ def passes(ours, peer):
             case = report["cases"].get(name)
             row += [ms(pass_seconds(case)), floor_ms(case)] if case else ["", ""]
         row += [ms(theirs.get(f"{mode}_seconds")) for mode in modes]
-        if peer["cases"]:
-            row.append(f"{theirs['difference']:.1e}" if "difference" in theirs else "")
+        row += [f"{theirs[key]:.1e}" if key in theirs else "" for key in against]
         case = next(report["cases"][name] for report in ours.values() if name in report["cases"])
         peaks = [theirs[key] for key in theirs if key.endswith("_peak_bytes")]
         row += [gib(case["peak_bytes"]), gib(peaks[0] if peaks else 0), gib(case["weight_bytes"])]
@@ -111,7 +111,7 @@ def main():
             f"{ceilings['flops_per_second'] / 1e12:.0f} TFLOP/s, an fp8 one at "
             f"{ceilings['fp8_flops_per_second'] / 1e12:.0f}. diffusers {peer.get('diffusers', '')} "
             f"with PyTorch {peer.get('torch', '')}; it draws the same weights and inputs, "
-            "so that the results can be compared.", "", passes(ours, peer), "",
+            "so that the results can be compared. Errors are from its result in fp32.", "", passes(ours, peer), "",
             "## Where the time goes", ""]
     for name in names_of(ours):
         for setting, report in ours.items():

@@ -5,7 +5,8 @@
 
 Random weights, one pass, median of --runs. Weights and inputs are drawn by name, as
 src/bench/random_weights.h draws them, so that with the same PyTorch both sides compute the same;
---compare FILE says how far the result of `zoetrope bench model` in it is away. The modes:
+--compare FILE says how far the result of `zoetrope bench model` in it is away, and with --exact how far both
+are from a pass in fp32 with the same weights and inputs. The modes:
   eager     as a user gets it
   cudnn     with cuDNN's attention
   compiled  and with its blocks (an autoencoder: its decoder) compiled by torch.compile
@@ -105,7 +106,7 @@ def call_of(model, case, device, dtype):
     f, h, w, c = case["latents"]
 
     def rand(name, *sizes):
-        return named_normal(name, torch.empty(*sizes, device=device, dtype=dtype))
+        return named_normal(name, torch.empty(*sizes, device=device, dtype=dtype)).to(model.dtype)
 
     inputs = {name: rand(name, b, *sizes) if sizes else torch.full((b,), 3.0, device=device)
               for name, sizes in case.get("inputs", {}).items()}
@@ -123,7 +124,7 @@ def call_of(model, case, device, dtype):
         ids = torch.zeros(tokens, 3, device=device)
         ids[:, 1] = torch.arange(tokens, device=device) // (w // 2)
         ids[:, 2] = torch.arange(tokens, device=device) % (w // 2)
-        arguments = dict(hidden_states=packed(latents), timestep=(step / 1000).to(dtype),
+        arguments = dict(hidden_states=packed(latents), timestep=(step / 1000).to(model.dtype),
                          encoder_hidden_states=inputs["text"], guidance=inputs.get("guidance"),
                          pooled_projections=inputs["pooled_text"], img_ids=ids,
                          txt_ids=torch.zeros(inputs["text"].shape[1], 3, device=device))
@@ -182,14 +183,37 @@ def difference(of, reference):
     return float(torch.linalg.vector_norm(of.float() - reference) / torch.linalg.vector_norm(reference))
 
 
-def measure(case, modes, runs, device, dtype, compared):
+def errors(case, device, dtype, other, theirs):
+    """How far both are from the pass in fp32: a rounding's growth through a deep network is the network's."""
+    model = build(case, device, dtype).float()  # the same weights
+    call, _, ours = call_of(model, case, device, dtype)
+    exact = ours(call())
+    return {"error": difference(other, exact), "peer_error": difference(theirs, exact)}
+
+
+def compare(model, case, device, dtype, options):
+    call, _, ours = call_of(model, case, device, dtype)
+    other = safetensors.torch.load_file(options.compare)["result"].to(device)
+    theirs = ours(call())
+    result = {"difference": difference(other, theirs)}
+    if options.exact and dtype != torch.float32:
+        try:
+            result |= errors(case, device, dtype, other, theirs)
+        except torch.OutOfMemoryError as error:  # the rest still counts
+            result["exact_error"] = str(error)[:300]
+    return result
+
+
+def measure(case, options):
+    device, dtype, modes, runs = options.device, DTYPES[options.dtype], options.modes.split(","), options.runs
     model = build(case, device, dtype)
-    call, blocks, ours = call_of(model, case, device, dtype)
+    call, blocks, _ = call_of(model, case, device, dtype)
     result = {"weight_bytes": sum(p.numel() * p.element_size() for p in model.parameters())}
-    if compared:
-        other = safetensors.torch.load_file(compared)["result"].to(device)
-        result["difference"] = difference(other, ours(call()))
-        del other
+    if options.compare:
+        result |= compare(model, case, device, dtype, options)
+        gc.collect()
+        if device == "cuda":
+            torch.cuda.empty_cache()
     for mode in modes:
         attention = contextlib.nullcontext()
         if mode != "eager" and device == "cuda":
@@ -228,15 +252,14 @@ def main():
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--compare", type=pathlib.Path, metavar="FILE",
                         help="safetensors with our `result` of the one CASE")
+    parser.add_argument("--exact", action="store_true", help="with --compare: also against fp32")
     parser.add_argument("--dtype", default="bf16", choices=DTYPES)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     args = parser.parse_args()
     torch.set_grad_enabled(False)
     report = {"torch": torch.__version__, "diffusers": diffusers.__version__, "cases": {}}
     for path in args.cases:
-        report["cases"][path.stem] = measure(json.loads(path.read_text()), args.modes.split(","),
-                                             args.runs, args.device,
-                                             DTYPES[args.dtype], args.compare)
+        report["cases"][path.stem] = measure(json.loads(path.read_text()), args)
         print(path.stem, json.dumps(report["cases"][path.stem]), flush=True)
         if args.out:
             args.out.write_text(json.dumps(report, indent=1) + "\n")

@@ -28,6 +28,7 @@ struct Flags {
   std::string attention = "exact";
   std::string against;  // empty: nobody
   std::vector<std::string> modes = {"eager", "cudnn"};
+  bool exact = false;
   int runs = 5;
 };
 
@@ -112,6 +113,10 @@ void print(const nlohmann::json& peer) {
     }
   }
   fmt::print("  relative difference of the results {:.2e}\n", peer.at("difference").get<double>());
+  if (peer.contains("error")) {
+    fmt::print("  from the result in fp32: ours {:.2e}, diffusers' {:.2e}\n",
+               peer.at("error").get<double>(), peer.at("peer_error").get<double>());
+  }
 }
 
 // Nothing: none was asked for.
@@ -126,7 +131,8 @@ std::optional<bench::PeerOptions> peer_of(const Flags& flags, const StudyTarget&
                             .modes = fmt::format("{}", fmt::join(flags.modes, ",")),
                             .device = target.device.is_cuda() ? "cuda" : "cpu",
                             .dtype = tensor::dtype_name(target.dtype),
-                            .runs = flags.runs};
+                            .runs = flags.runs,
+                            .exact = flags.exact};
 }
 
 void run(const Flags& flags, const StudyTarget& target, const base::ProgressSink& progress,
@@ -185,6 +191,10 @@ Command add_bench_model(CLI::App& bench) {
       ->delimiter(',')
       ->check(CLI::IsMember({"eager", "cudnn", "compiled", "fp8"}))
       ->capture_default_str();
+  command
+      ->add_flag("--exact", flags->exact,
+                 "Also let the peer do a pass in fp32, and say how far both results are from it")
+      ->needs("--against");
   command->add_option("--plot", flags->plot, "Also write a roofline of each case into this folder")
       ->type_name("DIR")
       ->check(CLI::ExistingDirectory);

@@ -99,6 +99,7 @@ nlohmann::json describe(const engine::ClipResult& clip, const std::filesystem::p
           {"height", clip.frames.front().height},
           {"seconds", timings},
           {"peak_memory_bytes", clip.peak_memory_bytes},
+          {"reserved_memory_bytes", clip.reserved_memory_bytes},
           {"warnings", clip.warnings}};
 }
 

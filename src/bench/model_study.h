@@ -19,8 +19,8 @@ namespace zoetrope::bench {
 struct ModelTimes {
   double eager_seconds = 0;     // medians
   double recorded_seconds = 0;  // 0: not recorded on this device
-  // What the first two passes of the runner, run and then recorded, take beyond two later ones. The
-  // eager passes have gone before: libraries' choice of algorithms is not in it.
+  // What the first two passes take beyond two later ones: where the device records, they are run
+  // and then recorded, as a request's first steps are. The choice of algorithms is in it.
   double first_seconds = 0;
   bool finite = false;     // the result
   bool same_bytes = true;  // the recorded pass gives what the eager one gives

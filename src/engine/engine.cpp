@@ -303,8 +303,13 @@ class TorchEngine final : public Engine {
       clip.timings.push_back({timing.role, timing.seconds});
     }
     add_text_warnings(result.outputs, clip.warnings);
-    clip.peak_memory_bytes = model_->device().is_cuda() ? tensor::peak_cuda_bytes(model_->device())
-                                                        : tensor::peak_process_bytes();
+    const at::Device device = model_->device();
+    if (device.is_cuda()) {
+      clip.peak_memory_bytes = tensor::peak_cuda_bytes(device);
+      clip.reserved_memory_bytes = tensor::peak_reserved_cuda_bytes(device);
+    } else {
+      clip.peak_memory_bytes = tensor::peak_process_bytes();
+    }
     return clip;
   }
 

@@ -6,19 +6,21 @@
 
 namespace zoetrope::ops::cuda {
 
-// Batches of rows: [b, n, c] as it is, other shapes as one batch (a view where they are
-// contiguous).
+// Batches of rows: [b, n, c] as it is, other shapes as one batch, which is a view of what
+// has_rows().
 inline at::Tensor as_batches(const at::Tensor& t) {
+  if (t.dim() == 2) return t.unsqueeze(0);
   return t.dim() == 3 ? t : t.reshape({1, -1, t.size(-1)});
 }
 
 // Can a kernel read these rows as they lie? Whole vectors on 16-byte boundaries.
 inline bool has_rows(const at::Tensor& t) {
   if (!t.defined() || !has_kernel_dtype(t) || t.dim() < 1 || t.numel() == 0) return false;
-  if (t.dim() != 3) return packed(t);
+  if (t.dim() != 2 && t.dim() != 3) return packed(t);
+  const at::Tensor rows = as_batches(t);
   const int64_t width = kernels::vector_width(dtype_of(t));
-  return t.stride(2) == 1 && aligned(t) && (t.size(0) == 1 || t.stride(0) % width == 0) &&
-         (t.size(1) == 1 || t.stride(1) % width == 0);
+  return rows.stride(2) == 1 && aligned(t) && (rows.size(0) == 1 || rows.stride(0) % width == 0) &&
+         (rows.size(1) == 1 || rows.stride(1) % width == 0);
 }
 
 // The same for an operand that repeats over x's rows where it has one only.

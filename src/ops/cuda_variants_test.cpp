@@ -1,6 +1,5 @@
 // The CUDA variants, forward and backward, against fp64 ATen.
 #include <ATen/ATen.h>
-#include <ATen/CPUGeneratorImpl.h>
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/GradMode.h>
 #include <gtest/gtest.h>
@@ -33,17 +32,16 @@ struct Case {
   std::function<Tensor(const Inputs&)> run;
 };
 
-// The result and the gradient of every input, in fp64. The op's incoming gradient is
-// drawn from a fixed seed and rounded to bf16, so that every run gets the same one.
-Inputs evaluate(const Case& c, const char* variant, at::ScalarType dtype) {
+// The result and the gradient of every input, in fp64. The op's incoming gradient is `dy`, which
+// the first run draws.
+Inputs evaluate(const Case& c, const char* variant, at::ScalarType dtype, Tensor& dy) {
   Inputs leaves;
   for (const Tensor& t : c.inputs) {
     leaves.push_back(t.to(kernel_device(), dtype).contiguous().detach().requires_grad_(true));
   }
   const ForceVariant force(c.op, variant);
   const Tensor y = c.run(leaves);
-  auto generator = at::make_generator<at::CPUGeneratorImpl>(7);
-  const Tensor dy = at::randn(y.sizes(), generator, at::kDouble).to(at::kBFloat16);
+  if (!dy.defined()) dy = random(y.sizes()).to(at::kBFloat16);
   y.backward(dy.to(kernel_device(), dtype));
   Inputs out = {y.detach().to(at::kDouble)};
   for (const Tensor& leaf : leaves) out.push_back(leaf.grad().to(at::kDouble));
@@ -53,10 +51,11 @@ Inputs evaluate(const Case& c, const char* variant, at::ScalarType dtype) {
 void check(Case c, at::ScalarType dtype) {
   SCOPED_TRACE(c.label + " " + at::toString(dtype));
   for (Tensor& t : c.inputs) t = t.to(dtype).to(at::kDouble);
-  const Inputs got = evaluate(c, "cuda", dtype);
-  const Inputs again = evaluate(c, "cuda", dtype);
-  const Inputs want = evaluate(c, "aten", at::kDouble);
-  const Inputs naive = evaluate(c, "aten", dtype);
+  Tensor dy;
+  const Inputs got = evaluate(c, "cuda", dtype, dy);
+  const Inputs again = evaluate(c, "cuda", dtype, dy);
+  const Inputs want = evaluate(c, "aten", at::kDouble, dy);
+  const Inputs naive = evaluate(c, "aten", dtype, dy);
   for (size_t i = 0; i < got.size(); ++i) {
     SCOPED_TRACE(i == 0 ? "result" : "gradient of input " + std::to_string(i - 1));
     EXPECT_TRUE(at::equal(got[i], again[i])) << "not deterministic";
@@ -121,9 +120,10 @@ TEST_P(CudaVariants, GroupNormFarFromZero) {
   c.inputs[0] = c.inputs[0] + 1000;
   const at::ScalarType dtype = GetParam();
   for (Tensor& t : c.inputs) t = t.to(dtype).to(at::kDouble);
-  const Tensor want = evaluate(c, "aten", at::kDouble)[0];
-  const double naive = relative_l2(evaluate(c, "aten", dtype)[0], want);
-  EXPECT_LE(relative_l2(evaluate(c, "cuda", dtype)[0], want), 2 * naive + 1e-6);
+  Tensor dy;
+  const Tensor want = evaluate(c, "aten", at::kDouble, dy)[0];
+  const double naive = relative_l2(evaluate(c, "aten", dtype, dy)[0], want);
+  EXPECT_LE(relative_l2(evaluate(c, "cuda", dtype, dy)[0], want), 2 * naive + 1e-6);
 }
 
 TEST_P(CudaVariants, LayerNorm) {

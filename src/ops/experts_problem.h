@@ -2,6 +2,7 @@
 #pragma once
 
 #include "ops/experts.h"
+#include "ops/meter.h"
 
 namespace zoetrope::ops {
 
@@ -19,6 +20,9 @@ struct GatherSumProblem {
   const at::Tensor& base;
   bool grad() const;
 };
+
+Work work_of(const GroupedLinearProblem& problem, const at::Tensor& result);
+std::string shapes_of(const GroupedLinearProblem& problem, const at::Tensor& result);
 
 namespace reference {
 at::Tensor grouped_linear(const GroupedLinearProblem& problem);

@@ -44,9 +44,10 @@ TEST_P(ExpertsVariants, GroupedLinear) {
       const ForceVariant force("grouped_linear", variant);
       return grouped_linear(a, {.weight = b, .scale = {}}, e);
     };
-    const Tensor want = run("reference", x, weight, ends);
-    EXPECT_LE(error(run("aten", x, weight, ends), want), 1e-12);
-    const double naive = error(run("aten", x.to(GetParam()), weight.to(GetParam()), ends), want);
+    const at::Device there = kernel_device();
+    const Tensor want = run(exact_variant(), x.to(there), weight.to(there), ends).cpu();
+    EXPECT_LE(error(run("aten", x.to(there), weight.to(there), ends), want), 1e-12);
+    const double naive = error(run("aten", here(x), here(weight), ends), want);
     if (GetParam() != at::kBFloat16) {
       EXPECT_LE(naive, 1e-5);
       continue;  // the grouped product is bf16's
@@ -95,8 +96,9 @@ TEST_P(ExpertsVariants, GatherSum) {
       const ForceVariant force("gather_sum", variant);
       return gather_sum(a, slot.to(a.device()), weight.to(a.device()), b);
     };
-    const Tensor want = run("reference", from, base);
-    const double naive = error(run("aten", from.to(GetParam()), base.to(GetParam())), want);
+    const at::Device there = kernel_device();
+    const Tensor want = run(exact_variant(), from.to(there), base.to(there)).cpu();
+    const double naive = error(run("aten", here(from), here(base)), want);
     const Tensor got = run("cuda", here(from), here(base));
     const double most = GetParam() == at::kFloat ? 1e-5 : 2 * naive + 1e-6;
     EXPECT_LE(error(got, want), most);

@@ -50,8 +50,8 @@ struct LinearFusion {
   int64_t position_repeat = 1;
   at::Tensor residual;                        // of the result's shape, added to it at the end
   Activation activation = Activation::kNone;  // of product and bias, or of their GEGLU
-  // Where the result goes: of its shape, may be a slice of something wider. Undefined: a new
-  // tensor.
+  // Where the result goes: of its shape, may be a slice of something wider, none of the operands.
+  // Undefined: a new tensor.
   at::Tensor out{};
 };
 

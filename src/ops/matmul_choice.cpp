@@ -3,7 +3,6 @@
 #include <ATen/ATen.h>
 #include <ATen/cuda/CUDAEvent.h>
 #include <c10/cuda/CUDAFunctions.h>
-#include <c10/cuda/CUDAGraphsC10Utils.h>
 #include <c10/cuda/CUDAStream.h>
 
 #include <algorithm>
@@ -13,6 +12,8 @@
 #include <map>
 #include <mutex>
 #include <vector>
+
+#include "tensor/graph_capture.h"
 
 namespace zoetrope::ops::cublaslt {
 namespace {
@@ -154,10 +155,6 @@ Choice fastest(Trial& trial, const MatmulAlgorithm& sets_bytes, int64_t rows) {
   return best;
 }
 
-bool capturing() {
-  return c10::cuda::currentStreamCaptureStatusMayInitCtx() != c10::cuda::CaptureStatus::None;
-}
-
 // Without a trial. Asked for as many rows as the trial would be.
 Choice favourite(cublasLtHandle_t handle, Matmul p) {
   p.m = kManyRows;
@@ -185,7 +182,7 @@ Choice choose(cublasLtHandle_t handle, const Matmul& p) {
   if (known != table.end() && (!known->second.sets_bytes || known->second.by_rows[range])) {
     return known->second.by_rows[range];
   }
-  if (capturing()) {
+  if (tensor::recording()) {
     return known != table.end() ? known->second.sets_bytes : favourite(handle, p);
   }
   Trial trial(handle, p);

@@ -1,6 +1,7 @@
 // What the operations that are mostly arithmetic cost at least.
 #include <ATen/ATen.h>
 
+#include "ops/experts_problem.h"
 #include "ops/problems.h"
 
 namespace zoetrope::ops {
@@ -51,6 +52,15 @@ Work work_of(const CausalConvProblem& p, const at::Tensor& result) {
 }
 std::string shapes_of(const CausalConvProblem& p, const at::Tensor&) {
   return joined(p.x, p.w.weight);
+}
+
+// A row meets the weight of one group.
+Work work_of(const GroupedLinearProblem& p, const at::Tensor& result) {
+  return {.flops = 2 * static_cast<double>(result.numel()) * static_cast<double>(p.w.weight.size(2)),
+          .bytes = bytes_of_all({&p.x.values, &p.w.weight, &result})};
+}
+std::string shapes_of(const GroupedLinearProblem& p, const at::Tensor&) {
+  return joined(p.x.values, p.w.weight);
 }
 
 // Scores and their weighted sum, one product each.

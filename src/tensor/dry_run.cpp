@@ -12,6 +12,7 @@
 
 #include "base/dry_run.h"
 #include "base/status.h"
+#include "tensor/graph_capture.h"
 #include "tensor/meta_kernels.h"
 
 namespace zoetrope::tensor {
@@ -174,6 +175,7 @@ std::vector<int64_t> to_numbers(const at::Tensor& tensor, int64_t most_costly) {
   if (tensor.is_meta()) {
     return std::vector<int64_t>(static_cast<size_t>(tensor.numel()), most_costly);
   }
+  if (tensor.is_cuda() && recording()) throw CannotRecord();
   const at::Tensor host = tensor.cpu().contiguous();
   const auto* first = host.const_data_ptr<int64_t>();
   return {first, first + host.numel()};

@@ -66,7 +66,8 @@ at::Device stands_for(at::Device device);
 at::Tensor to_host(const at::Tensor& tensor);
 
 // The numbers in a tensor of int64. In a dry run, where they decide how much memory is taken, the
-// `most_costly` that each could be.
+// `most_costly` that each could be. Throws CannotRecord (tensor/graph_capture.h) where a GPU's work
+// is being recorded.
 std::vector<int64_t> to_numbers(const at::Tensor& tensor, int64_t most_costly);
 
 }  // namespace zoetrope::tensor

@@ -7,14 +7,24 @@ CapturedGraph CapturedGraph::capture(const std::function<void()>& body, int warm
   return record(body);
 }
 
+CannotRecord::CannotRecord()
+    : base::Error(base::StatusCode::kFailedPrecondition,
+                  "what depends on numbers in the device's memory cannot be recorded") {}
+
 void LazyGraph::run(const std::function<void()>& body) {
-  if (!graph_ && warmed_up_ != std::this_thread::get_id()) {
-    CapturedGraph::warm_up(body);
-    warmed_up_ = std::this_thread::get_id();
+  if (!graph_ && recordable_ && warmed_up_ == std::this_thread::get_id()) {
+    try {
+      graph_ = CapturedGraph::record(body);
+    } catch (const CannotRecord&) {
+      recordable_ = false;
+    }
+  }
+  if (graph_) {
+    graph_->replay();
     return;
   }
-  if (!graph_) graph_ = CapturedGraph::record(body);
-  graph_->replay();
+  CapturedGraph::warm_up(body);
+  warmed_up_ = std::this_thread::get_id();
 }
 
 }  // namespace zoetrope::tensor

@@ -19,6 +19,8 @@
 #include <optional>
 #include <thread>
 
+#include "base/status.h"
+
 namespace zoetrope::tensor {
 
 class CapturedGraph {
@@ -53,10 +55,19 @@ class CapturedGraph {
   std::unique_ptr<Impl> impl_;
 };
 
+// Thrown by work that needs numbers from the device on its way, where it is being recorded.
+class CannotRecord : public base::Error {
+ public:
+  CannotRecord();
+};
+
+// Is what this thread queues being recorded? Never in a build without CUDA.
+bool recording();
+
 // Work that is recorded when it is wanted again: the first run is the warm-up, the second records
 // and replays, all others replay. A thread that did not do the run before the recording does
 // another first. So work that is done once costs nothing extra, and work that takes seconds is
-// never done in vain.
+// never done in vain. Work that throws CannotRecord is run every time.
 class LazyGraph {
  public:
   // `body` as CapturedGraph wants it; the same at every call.
@@ -66,6 +77,7 @@ class LazyGraph {
 
  private:
   std::thread::id warmed_up_;
+  bool recordable_ = true;
   std::optional<CapturedGraph> graph_;
 };
 

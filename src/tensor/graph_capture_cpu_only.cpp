@@ -20,6 +20,8 @@ CapturedGraph CapturedGraph::record(const std::function<void()>&) {
 
 int64_t CapturedGraph::bytes() const { return 0; }
 
+bool recording() { return false; }
+
 void CapturedGraph::replay() {
   throw base::Error(base::StatusCode::kFailedPrecondition, "replaying a graph needs CUDA");
 }

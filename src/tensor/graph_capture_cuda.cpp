@@ -4,6 +4,7 @@
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAGraphsC10Utils.h>
 #include <c10/cuda/CUDAGuard.h>
 #include <c10/cuda/CUDAStream.h>
 
@@ -107,6 +108,10 @@ CapturedGraph CapturedGraph::record(const std::function<void()>& body) {
 }
 
 int64_t CapturedGraph::bytes() const { return impl_->bytes; }
+
+bool recording() {
+  return c10::cuda::currentStreamCaptureStatusMayInitCtx() != c10::cuda::CaptureStatus::None;
+}
 
 void CapturedGraph::replay() {
   const c10::cuda::CUDAGuard guard(impl_->device);

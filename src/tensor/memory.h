@@ -14,6 +14,8 @@ int64_t peak_process_bytes();
 // Highest sum of live tensor bytes on the GPU since the last reset_peak_cuda_bytes(), as counted by
 // torch's caching allocator. Throws Error(kFailedPrecondition) in a build without CUDA.
 int64_t peak_cuda_bytes(at::Device device);
+// Most memory that the allocator held of the GPU in that time, tensors' or not.
+int64_t peak_reserved_cuda_bytes(at::Device device);
 void reset_peak_cuda_bytes(at::Device device);
 
 // Counts the tensor bytes this thread (and backward passes it starts) allocates while the object

@@ -7,6 +7,10 @@ int64_t peak_cuda_bytes(at::Device) {
   throw base::Error(base::StatusCode::kFailedPrecondition, "GPU memory: built without CUDA");
 }
 
+int64_t peak_reserved_cuda_bytes(at::Device) {
+  throw base::Error(base::StatusCode::kFailedPrecondition, "GPU memory: built without CUDA");
+}
+
 void reset_peak_cuda_bytes(at::Device) {
   throw base::Error(base::StatusCode::kFailedPrecondition, "GPU memory: built without CUDA");
 }

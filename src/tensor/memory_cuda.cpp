@@ -4,10 +4,21 @@
 
 namespace zoetrope::tensor {
 
+namespace {
+
+using c10::CachingAllocator::StatType;
+constexpr auto kAll = static_cast<size_t>(StatType::AGGREGATE);
+
+}  // namespace
+
 int64_t peak_cuda_bytes(at::Device device) {
-  using c10::CachingAllocator::StatType;
   const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(device.index());
-  return stats.allocated_bytes[static_cast<size_t>(StatType::AGGREGATE)].peak;
+  return stats.allocated_bytes[kAll].peak;
+}
+
+int64_t peak_reserved_cuda_bytes(at::Device device) {
+  const auto stats = c10::cuda::CUDACachingAllocator::getDeviceStats(device.index());
+  return stats.reserved_bytes[kAll].peak;
 }
 
 void reset_peak_cuda_bytes(at::Device device) {

@@ -46,7 +46,8 @@ struct ClipResult {
   std::string precision;        // of the linear layers: the engine's dtype, "fp8", "int8", "int4"
   std::string attention;        // "exact", "fp8"
   std::vector<StageTime> timings;
-  int64_t peak_memory_bytes = 0;      // of the process, and of the GPU where one is used
+  int64_t peak_memory_bytes = 0;      // of the process; where a GPU is used, of its tensors
+  int64_t reserved_memory_bytes = 0;  // of a GPU: what the allocator took of it at most
   std::vector<std::string> warnings;  // one line each: "the prompt was cut to 24 tokens", ...
 };
 
