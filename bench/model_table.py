@@ -47,8 +47,8 @@ def passes(ours, peer):
     modes = [mode for mode in MODES
              if any(f"{mode}_seconds" in case for case in peer["cases"].values())]
     head += [MODES[mode] for mode in modes]
-    against = ["difference", "error", "peer_error"] if peer["cases"] else []
-    head += ["relative difference", "error of ours", "of diffusers"][:len(against)]
+    against = ["difference", "distance", "peer_distance"] if peer["cases"] else []
+    head += ["relative difference", "ours from fp32", "diffusers from fp32"][:len(against)]
     head += ["peak GiB, ours", "peak GiB, diffusers", "weights GiB"]
     rows = [head, ["---"] + ["---:"] * (len(head) - 1)]
     for name in names_of(ours):
@@ -111,7 +111,7 @@ def main():
             f"{ceilings['flops_per_second'] / 1e12:.0f} TFLOP/s, an fp8 one at "
             f"{ceilings['fp8_flops_per_second'] / 1e12:.0f}. diffusers {peer.get('diffusers', '')} "
             f"with PyTorch {peer.get('torch', '')}; it draws the same weights and inputs, "
-            "so that the results can be compared. Errors are from its result in fp32.", "", passes(ours, peer), "",
+            "so that the results can be compared. Both are also held against its result in fp32.", "", passes(ours, peer), "",
             "## Where the time goes", ""]
     for name in names_of(ours):
         for setting, report in ours.items():

@@ -188,7 +188,7 @@ def errors(case, device, dtype, other, theirs):
     model = build(case, device, dtype).float()  # the same weights
     call, _, ours = call_of(model, case, device, dtype)
     exact = ours(call())
-    return {"error": difference(other, exact), "peer_error": difference(theirs, exact)}
+    return {"distance": difference(other, exact), "peer_distance": difference(theirs, exact)}
 
 
 def compare(model, case, device, dtype, options):

@@ -113,9 +113,9 @@ void print(const nlohmann::json& peer) {
     }
   }
   fmt::print("  relative difference of the results {:.2e}\n", peer.at("difference").get<double>());
-  if (peer.contains("error")) {
+  if (peer.contains("distance")) {
     fmt::print("  from the result in fp32: ours {:.2e}, diffusers' {:.2e}\n",
-               peer.at("error").get<double>(), peer.at("peer_error").get<double>());
+               peer.at("distance").get<double>(), peer.at("peer_distance").get<double>());
   }
 }
 

@@ -22,7 +22,7 @@ struct PeerOptions {
 
 // What the peer says: its versions, and under `cases` and the case's name seconds and peak bytes a
 // mode, and `difference`, the relative L2 distance of our result from its own (it draws the same
-// weights and inputs, random_weights.h); with `exact` also `error` and `peer_error`, how far each is
+// weights and inputs, random_weights.h); with `exact` also `distance` and `peer_distance`, how far each is
 // from the result in fp32.
 // `result`: ours, channels last, as Subject::eager gives it. Runs the python3 of PATH, which needs
 // diffusers. Throws base::Error: kUnavailable with what the peer wrote last.
