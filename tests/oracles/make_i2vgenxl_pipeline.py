@@ -78,7 +78,7 @@ def autoencoder():
 
 def unet():
     model = I2VGenXLUNet(
-        block_out_channels=(8, 16), down_block_types=("CrossAttnDownBlock3D", "DownBlock3D"),
+        block_out_channels=(4, 8), down_block_types=("CrossAttnDownBlock3D", "DownBlock3D"),
         up_block_types=("UpBlock3D", "CrossAttnUpBlock3D"), layers_per_block=1, norm_num_groups=2,
         cross_attention_dim=CONTEXT, attention_head_dim=4,
     )
