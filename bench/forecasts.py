@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """What `zoetrope inspect` forecasts for models as they are published, without their weights.
 
-  forecasts.py ZOETROPE [NAME...]
+  forecasts.py ZOETROPE [NAME...] [--folders DIR]
 
 Writes folders of the published configurations whose weights are holes in files, as large as the real
 ones but on no disk, and prints docs/models.md's table of memory. The tokenizers are those of the
-fixtures: only their limits count here. Needs diffusers and transformers (./test --oracles installs
+fixtures: only their limits count here. --folders keeps the folders (for whole_models.py). Needs diffusers and transformers (./test --oracles installs
 both); a zoetrope with CUDA forecasts its own kernels, one without takes torch's.
 """
 import argparse
@@ -182,6 +182,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("zoetrope")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MODELS))
+    parser.add_argument("--folders", type=pathlib.Path, metavar="DIR", help="keep the folders here")
     args = parser.parse_args()
     for library in (diffusers, transformers):
         library.utils.logging.set_verbosity_error()
@@ -190,7 +191,8 @@ def main():
     for name in args.names or MODELS:
         make, sizes = MODELS[name]
         with tempfile.TemporaryDirectory() as temporary:
-            folder = pathlib.Path(temporary)
+            folder = args.folders / name if args.folders else pathlib.Path(temporary)
+            folder.mkdir(parents=True, exist_ok=True)
             with torch.device("meta"):
                 pipeline = make()
             save(pipeline, folder)

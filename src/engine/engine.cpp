@@ -349,6 +349,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& model_
       ZT_ASSIGN_OR_RETURN(dtype, tensor::parse_dtype(options.dtype));
     }
     if (options.threads > 0) at::set_num_threads(options.threads);
+    if (device.is_cuda()) keep_device_memory_whole();
 
     pipeline::ModelIndex index = pipeline::read_model_index(model_folder);
     ZT_RETURN_IF_ERROR(choose_precision(options, index));
