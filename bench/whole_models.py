@@ -113,7 +113,8 @@ class Runner:
         except subprocess.TimeoutExpired:
             return {"failure": f"no end after {limit} s"}
         try:
-            return json.loads(done.stdout)
+            report = json.loads(done.stdout)
+            return report if done.returncode == 0 else {"failure": str(report.get("error", report))[:300]}
         except ValueError:
             return {"failure": (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1][:300]}
 

@@ -207,7 +207,11 @@ int make_files(const MakeFlags& flags, const MakeOptions& options) {
     warn("--preview needs a terminal that sets COLORTERM=truecolor; it is left out");
   }
 
+  const engine::Request& asked = prepared->request;
+  engine_flags->expected = {asked.width, asked.height, asked.num_frames};
+  const double opening = seconds_since_process_start();
   auto engine = open_engine(flags.model, *engine_flags);
+  const double loading = seconds_since_process_start() - opening;
   if (!engine.ok()) return fail(engine.status(), output);
   prepared->request.task = options.task((*engine)->defaults(), prepared->output.extension);
   if (const auto checked = engine::resolve(prepared->request, (*engine)->defaults());
@@ -220,7 +224,9 @@ int make_files(const MakeFlags& flags, const MakeOptions& options) {
     return make_clips(**engine, *prepared, flags, *view, interrupt.token());
   }();
   if (!report.ok()) return fail(report.status(), output);
-  if (flags.json) print_json(*report);
+  if (!flags.json) return kExitFine;
+  (*report)["load_seconds"] = loading;
+  print_json(*report);
   return kExitFine;
 }
 

@@ -23,7 +23,9 @@ void keep_device_memory_whole() {
   for (const char* variable : {"PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF"}) {
     if (std::getenv(variable) != nullptr) return;
   }
-  c10::CachingAllocator::setAllocatorSettings("expandable_segments:True");
+  // Blocks that stream are tens of gigabytes of pinned memory, whose pages eight threads make.
+  c10::CachingAllocator::setAllocatorSettings(
+      "expandable_segments:True,pinned_use_cuda_host_register:True,pinned_num_register_threads:8");
 }
 
 void limit_device_bytes(at::Device device, int64_t bytes) {

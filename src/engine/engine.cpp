@@ -131,15 +131,15 @@ class TorchEngine final : public Engine {
 
   // How results are made so that they fit.
   struct Means {
-    int64_t together;     // how many may share steps
-    int64_t decode_tile;  // see MemoryPlan
+    int64_t together;  // how many may share steps
+    MemoryPlan plan;
   };
   // Recorded passes of other shapes may keep what these leave.
   Means make_room(const ResolvedRequest& request) {
     pipeline::RunSize size = size_of(request);
     MemoryPlan plan = planner_->plan(size);
     // A processor takes one at a time in any case: see default_batching.
-    if (!model_->device().is_cuda()) return {max_batch_, plan.decode_tile};
+    if (!model_->device().is_cuda()) return {max_batch_, plan};
     size.together = max_batch_;
     plan = planner_->plan(size);
     while (!plan.fits() && size.together > 1) {
@@ -147,7 +147,7 @@ class TorchEngine final : public Engine {
       plan = planner_->plan(size);
     }
     loop_.limit_other_recordings(std::max<int64_t>(0, plan.limit_bytes - plan.peak_bytes));
-    return {size.together, plan.decode_tile};
+    return {size.together, plan};
   }
 
   Status run(const ResolvedRequest& request, std::span<const uint64_t> seeds, const Watch& watch,
@@ -155,7 +155,7 @@ class TorchEngine final : public Engine {
     const Means means = make_room(request);
     // What does not depend on the seed, the text's encoding first of all, is made for the first
     // results and kept for the others.
-    pipeline::RoleTable roles = model_->roles(hooks_of(watch, means.decode_tile));
+    pipeline::RoleTable roles = model_->roles(hooks_of(watch, means.plan));
     for (auto& [name, role] : roles) {
       if (name != "denoise" && name != "decode") role = pipeline::played_once(std::move(role));
     }
@@ -165,7 +165,7 @@ class TorchEngine final : public Engine {
           seeds.subspan(first, std::min(together, seeds.size() - first));
       const Span span{first, some.size(), seeds.size()};
       for (ClipResult& clip : run_together(request, some, roles, context_of(watch, span))) {
-        if (means.decode_tile != 0) clip.warnings.push_back(kDecodedInTiles);
+        if (means.plan.decode_tile != 0) clip.warnings.push_back(kDecodedInTiles);
         ZT_RETURN_IF_ERROR(take(std::move(clip)));
       }
     }
@@ -246,10 +246,14 @@ class TorchEngine final : public Engine {
                : std::string(tensor::to_string(traits_.linears));
   }
 
-  pipeline::DenoiseHooks hooks_of(const Watch& watch, int64_t decode_tile) {
+  pipeline::DenoiseHooks hooks_of(const Watch& watch, const MemoryPlan& plan) {
     pipeline::DenoiseHooks hooks;
-    hooks.decode_tile = decode_tile;
-    hooks.drive = [this](auto sessions) { loop_.run(sessions); };
+    hooks.branches_apart = plan.branches_apart;
+    hooks.decode_tile = plan.decode_tile;
+    hooks.drive = [this](auto sessions) {
+      loop_.run(sessions);
+      tensor::synchronize(model_->device());  // or the next role's time would be part of this one's
+    };
     if (watch.preview) {
       hooks.preview = [show = watch.preview](const at::Tensor& frames) {
         show(pipeline::to_image(at::cat(frames.unbind(0), 1)));  // side by side
@@ -355,7 +359,7 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& model_
     ZT_RETURN_IF_ERROR(choose_precision(options, index));
     const int64_t limit =
         options.memory_limit_bytes > 0 ? options.memory_limit_bytes : usable_bytes(device);
-    auto planner = std::make_unique<const MemoryPlanner>(index, dtype, device, limit);
+    auto planner = std::make_unique<const MemoryPlanner>(index, dtype, device, limit, options.expected);
     index.placement = planner->placement();
     const MemoryPlan plan = planner->plan();
     if (!plan.fits()) return TorchEngine::does_not_fit(plan);

@@ -1,7 +1,6 @@
 #include "engine/memory_plan.h"
 
 #include <algorithm>
-#include <iterator>
 #include <numeric>
 
 #include "pipeline/offload.h"
@@ -11,27 +10,47 @@ namespace zoetrope::engine {
 
 using pipeline::Forecast;
 
+namespace {
+
+constexpr int kMostSide = 8192;
+
+}  // namespace
+
 MemoryPlanner::MemoryPlanner(const pipeline::ModelIndex& index, at::ScalarType dtype,
-                             at::Device device, int64_t limit_bytes)
+                             at::Device device, int64_t limit_bytes,
+                             const ExpectedSize& expected)
     : device_(device),
       limit_bytes_(limit_bytes),
       forecaster_(index, dtype, device),
       has_tiles_(index.transformer != nullptr) {
   if (index.transformer == nullptr || !device.is_cuda()) return;
   block_bytes_ = pipeline::denoiser_block_bytes(index, dtype);
-  choose_placement(index);
+  choose_placement(index, expected);
 }
 
-void MemoryPlanner::choose_placement(const pipeline::ModelIndex& index) {
+void MemoryPlanner::choose_placement(const pipeline::ModelIndex& index,
+                                     const ExpectedSize& expected) {
   const pipeline::ModelTraits traits = forecaster_.traits();
-  const Forecast forecast = forecaster_.run({.num_frames = traits.num_frames,
-                                             .width = traits.width,
-                                             .height = traits.height,
-                                             .guided = !traits.guidance_embeds});
+  // Whether the size can be asked for at all is for the request to say.
+  const auto near = [](const std::optional<int>& asked, int own, int multiple, int most) {
+    if (!asked || multiple == 0) return own;
+    return (std::clamp(*asked, 1, most) + multiple - 1) / multiple * multiple;
+  };
+  const int frames = near(expected.num_frames, traits.num_frames, 1, traits.max_frames);
+  pipeline::RunSize size{
+      .num_frames = (frames - 1) / traits.frame_multiple * traits.frame_multiple + 1,
+      .width = near(expected.width, traits.width, traits.size_multiple, kMostSide),
+      .height = near(expected.height, traits.height, traits.size_multiple, kMostSide),
+      .guided = !traits.guidance_embeds};
+  const auto over_limit = [&] {
+    return peak_bytes(forecaster_.run(size), placement_) - limit_bytes_;
+  };
   placement_ = index.placement;
-  if (peak_bytes(forecast, placement_) <= limit_bytes_) return;
+  if (over_limit() <= 0) return;
   placement_.text_encoders_leave = true;
-  const int64_t over = peak_bytes(forecast, placement_) - limit_bytes_;
+  if (over_limit() <= 0) return;
+  size.branches_apart = size.guided;
+  const int64_t over = over_limit();
   if (over <= 0) return;
   int64_t least = 0, all = 0;
   for (const std::vector<int64_t>& blocks : block_bytes_) {
@@ -88,22 +107,26 @@ MemoryPlan MemoryPlanner::plan() const {
   return plan;
 }
 
-int64_t MemoryPlanner::decode_tile(pipeline::RunSize size) const {
-  if (!has_tiles_ || size.decode_tile != 0) return size.decode_tile;
-  const auto fits = [&](int64_t tile) {
-    size.decode_tile = tile;
-    return peak_bytes(forecaster_.run(size), placement_) <= limit_bytes_;
-  };
+pipeline::RunSize MemoryPlanner::fitting(pipeline::RunSize size) const {
   size.together = 1;
-  if (fits(0)) return 0;
-  const auto* const largest = std::ranges::find_if(kDecodeTiles, fits);
-  return largest == std::end(kDecodeTiles) ? 0 : *largest;
+  if (!has_tiles_ || size.decode_tile != 0) return size;
+  const pipeline::RunSize whole = size;
+  for (const int64_t tile : kDecodeTiles) {
+    for (const bool apart : {false, true}) {
+      size.decode_tile = tile;
+      size.branches_apart = apart && size.guided;
+      if (peak_bytes(forecaster_.run(size), placement_) <= limit_bytes_) return size;
+    }
+  }
+  return whole;
 }
 
 MemoryPlan MemoryPlanner::plan(const pipeline::RunSize& asked) const {
   MemoryPlan plan = this->plan();
-  pipeline::RunSize size = asked;
-  plan.decode_tile = size.decode_tile = decode_tile(asked);
+  pipeline::RunSize size = fitting(asked);
+  plan.decode_tile = size.decode_tile;
+  plan.branches_apart = size.branches_apart;
+  size.together = asked.together;
   const Forecast forecast = forecaster_.run(size);
   for (const Forecast::Role& role : forecast.roles) {
     plan.roles.push_back({role.name, role.peak_bytes});

@@ -21,18 +21,18 @@ inline constexpr int64_t kFixedBytesCpu = int64_t{260} << 20;
 // and cuDNN's workspaces. The driver's own share is not free to begin with.
 inline constexpr int64_t kFixedBytesCuda = int64_t{160} << 20;
 
-// Where decoding a picture or clip whole would not fit it is decoded in tiles, the largest of these
-// that fits: latents along a side.
-inline constexpr int64_t kDecodeTiles[] = {64, 32};
+// Where decoding a picture or clip whole (0) would not fit it is decoded in tiles, the largest of
+// these that fits: latents along a side.
+inline constexpr int64_t kDecodeTiles[] = {0, 64, 32};
 
 // Immutable; any thread may ask.
 class MemoryPlanner {
  public:
-  // Reads the headers of the model's weights. On a GPU, where a clip of the default size would not
-  // fit below `limit_bytes`, text encoders leave the device after use, and then as many of a
-  // transformer's blocks as must.
+  // Reads the headers of the model's weights. On a GPU, where a clip of the expected size would not
+  // fit below `limit_bytes`, text encoders leave the device after use, then the branches of a guided
+  // step go apart, and then as many of a transformer's blocks leave as must.
   MemoryPlanner(const pipeline::ModelIndex& index, at::ScalarType dtype, at::Device device,
-                int64_t limit_bytes);
+                int64_t limit_bytes, const ExpectedSize& expected = {});
 
   const pipeline::ModelIndex::Placement& placement() const { return placement_; }
   pipeline::ModelTraits traits() const { return forecaster_.traits(); }
@@ -40,8 +40,8 @@ class MemoryPlanner {
   // On a CPU weights and tensors count twice: libraries keep weights reordered for their kernels
   // beside the originals, and freed tensors stay with the allocator, apart for each thread and in
   // pieces that do not always fit the next ones. On a GPU the forecast is what is taken.
-  // Where the size does not say how to decode, the plan does, as a request alone needs it: a result
-  // does not depend on its company.
+  // Where the size does not say how to decode, the plan does, and whether branches go apart, as a
+  // request alone needs it: a result does not depend on its company.
   MemoryPlan plan(const pipeline::RunSize& size) const;
   // The same before anything runs: the weights.
   MemoryPlan plan() const;
@@ -49,9 +49,11 @@ class MemoryPlanner {
  private:
   using Placement = pipeline::ModelIndex::Placement;
 
-  void choose_placement(const pipeline::ModelIndex& index);
+  void choose_placement(const pipeline::ModelIndex& index, const ExpectedSize& expected);
   bool leaves(const std::string& component, const Placement& placement) const;
-  int64_t decode_tile(pipeline::RunSize size) const;
+  // A result of this size alone, made in the way that fits: of those that do, the one that costs and
+  // changes least.
+  pipeline::RunSize fitting(pipeline::RunSize size) const;
   int64_t streamed_bytes(const Placement& placement) const;
   int64_t peak_bytes(const pipeline::Forecast& forecast, const Placement& placement) const;
 

@@ -91,7 +91,7 @@ TEST(DecodePlanTest, TilesWhereTheWholeDoesNotFit) {
   options.memory_limit_bytes = whole.peak_bytes - 1;
   const auto tight = open();
   const MemoryPlan plan = tight->plan(resolved);
-  EXPECT_EQ(plan.decode_tile, kDecodeTiles[0]);
+  EXPECT_EQ(plan.decode_tile, kDecodeTiles[1]);
   EXPECT_TRUE(plan.fits());
   EXPECT_LT(plan.peak_bytes, whole.peak_bytes);
 

@@ -59,6 +59,7 @@ Tensor products(const QuantisedHeads& heads) {
   const cuda::DeviceGuard guard(out.device());
   const Fp8Attention& plan = *plan_of(out).plan;
   const Tensor workspace = at::empty({plan.workspace_bytes()}, out.options().dtype(at::kByte));
+  if (tensor::in_dry_run()) return out;
   const int64_t b = out.size(0);
   const float* const scales = heads.scales.const_data_ptr<float>();
   const auto descale = [&](int64_t which) { return scales + which * kernels::kScalePair; };

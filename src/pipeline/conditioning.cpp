@@ -19,6 +19,12 @@ Conditioning concatenate(const std::vector<const Conditioning*>& parts) {
   return joined;
 }
 
+Conditioning row_of(const Conditioning& conditioning, int64_t row) {
+  Conditioning one{.rows = {}, .shared = conditioning.shared};
+  for (const at::Tensor& rows : conditioning.rows) one.rows.push_back(rows.narrow(0, row, 1));
+  return one;
+}
+
 std::vector<at::Tensor> tensors_of(const Conditioning& conditioning) {
   std::vector<at::Tensor> all = conditioning.rows;
   all.insert(all.end(), conditioning.shared.begin(), conditioning.shared.end());

@@ -16,6 +16,9 @@ using Conditioning = models::DenoiserConditioning;
 Conditioning concatenate(const std::vector<const Conditioning*>& parts);
 
 // Every tensor in a fixed order, for copying one conditioning over another.
+// That of one row.
+Conditioning row_of(const Conditioning& conditioning, int64_t row);
+
 std::vector<at::Tensor> tensors_of(const Conditioning& conditioning);
 
 }  // namespace zoetrope::pipeline

@@ -109,6 +109,7 @@ DenoiseSession::Setup setup_of(const Components& components, const Bundle& noise
                               .schedule = sampler.scheduler->begin(noise.fact<int>("steps")),
                               .noise = noise.tensor("noise").to(components.device),
                               .block_plan = cache_blocks ? components.block_plan : nullptr,
+                              .branches_apart = hooks.branches_apart,
                               .keep_trajectory = noise.fact<bool>("keep_trajectory"),
                               .progress = context.progress,
                               .preview = nullptr,

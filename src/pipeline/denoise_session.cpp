@@ -21,6 +21,7 @@ DenoiseSession::DenoiseSession(Setup setup)
       experts_(std::move(setup.experts)),
       schedule_(std::move(setup.schedule)),
       latents_(std::move(setup.noise)),
+      branches_apart_(setup.branches_apart),
       keep_trajectory_(setup.keep_trajectory),
       progress_(std::move(setup.progress)),
       preview_(std::move(setup.preview)),

@@ -36,6 +36,7 @@ class DenoiseSession {
     at::Tensor noise;    // [f, h, w, c] fp32: what the first step is given, mostly standard normal
     int first_step = 0;  // a picture that is noised only partly starts late
     std::shared_ptr<const diffusion::BlockPlan> block_plan = nullptr;  // null: no block caching
+    bool branches_apart = false;   // see DenoiseHooks
     bool keep_trajectory = false;  // remember the latents after every step
     base::ProgressSink progress;   // told of every step, under the name "denoise"
     std::function<void(const at::Tensor& x0)>
@@ -68,6 +69,7 @@ class DenoiseSession {
   // What is kept of the network's blocks between steps; null without block caching.
   diffusion::BlockCache* block_cache() { return block_cache_ ? &*block_cache_ : nullptr; }
   bool caches_blocks() const { return block_cache_.has_value(); }
+  bool branches_apart() const { return branches_apart_; }
   // Takes the present step. output [branches, f, h, w, c]: the network's, any floating dtype.
   void advance(const at::Tensor& output);
 
@@ -81,6 +83,7 @@ class DenoiseSession {
   std::unique_ptr<diffusion::SchedulerState> schedule_;
   std::optional<diffusion::BlockCache> block_cache_;
   at::Tensor latents_;
+  bool branches_apart_;
   bool keep_trajectory_;
   std::vector<at::Tensor> trajectory_;
   base::ProgressSink progress_;

@@ -107,6 +107,7 @@ Forecast Forecaster::run(const RunSize& size, Source source) const {
                     model_->traits().attention);
   DenoiseHooks hooks;
   hooks.drive = [&](std::span<DenoiseSession* const> sessions) { runner.run(sessions); };
+  hooks.branches_apart = size.branches_apart;
   hooks.decode_tile = size.decode_tile;
   const RoleTable roles = model_->roles(hooks);
   const BundleMap inputs = inputs_of(*model_, size, source);

@@ -61,7 +61,8 @@ struct RunSize {
   bool keeps_blocks = false;  // block caching
   int64_t together = 1;       // results that share a pass of the network
   bool guided = true;         // branches with and without the text, not one alone
-  int64_t decode_tile = 0;    // as in Autoencoder::decode
+  bool branches_apart = false;  // as in DenoiseHooks
+  int64_t decode_tile = 0;      // as in Autoencoder::decode
 
   friend auto operator<=>(const RunSize&, const RunSize&) = default;
 };

@@ -27,7 +27,9 @@ void StepRunner::step(std::span<DenoiseSession* const> sessions) {
   }
   std::vector<DenoiseSession*> together;
   for (DenoiseSession* session : sessions) {
-    if (batching_ == Batching::kTogether && !session->caches_blocks()) {
+    if (session->branches_apart() && !session->caches_blocks()) {
+      passes_by_branch(*session);
+    } else if (batching_ == Batching::kTogether && !session->caches_blocks()) {
       together.push_back(session);
     } else {
       pass({&session, 1});
@@ -61,6 +63,23 @@ void StepRunner::pass(std::span<DenoiseSession* const> sessions) {
     session->advance(output.narrow(0, row, session->branches()));
     row += session->branches();
   }
+}
+
+void StepRunner::passes_by_branch(DenoiseSession& session) {
+  const at::Tensor sample = session.latents().unsqueeze(0).to(dtype_);
+  const at::Tensor timestep =
+      at::full({1}, session.timestep(), at::TensorOptions(sample.device()).dtype(at::kFloat));
+  const ops::AttentionScope scope(attention_);
+  std::vector<at::Tensor> outputs;
+  for (int64_t branch = 0; branch < session.branches(); ++branch) {
+    // Every branch is told something else, so each is a version of its own; the next pass overwrites
+    // what this one gave.
+    outputs.push_back(network_
+                          .forward(session.network(), sample, timestep,
+                                   row_of(session.conditioning(), branch), ++joined_version_, nullptr)
+                          .clone());
+  }
+  session.advance(at::cat(outputs));
 }
 
 void StepRunner::run(DenoiseSession& session) {

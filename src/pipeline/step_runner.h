@@ -7,7 +7,8 @@
 //
 // Requests may be at different steps, have different step counts and different guidance; they share
 // a pass when they have the same network. One that caches blocks has a pass to itself: which blocks
-// run is a matter of its step. Belongs to one thread at a time.
+// run is a matter of its step; one whose branches are apart has as many as it has branches. Belongs
+// to one thread at a time.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -55,6 +56,7 @@ class StepRunner {
 
  private:
   void pass(std::span<DenoiseSession* const> sessions);
+  void passes_by_branch(DenoiseSession& session);
   void join_conditioning(std::span<DenoiseSession* const> sessions);
 
   NetworkRunner network_;

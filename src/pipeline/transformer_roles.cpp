@@ -167,6 +167,7 @@ Bundle denoise(const TransformerComponents& parts, std::span<const Bundle> bundl
         .experts = experts,
         .schedule = parts.scheduler->begin(asked.fact<int>("steps"), time_shift(parts, noise)),
         .noise = {},
+        .branches_apart = hooks.branches_apart,
         .keep_trajectory = asked.fact<bool>("keep_trajectory"),
         .progress = nullptr,
         .preview = nullptr,

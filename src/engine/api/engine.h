@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,6 +19,11 @@
 
 namespace zoetrope::engine {
 
+// Of what will be asked for at most; the model's own where absent.
+struct ExpectedSize {
+  std::optional<int> width, height, num_frames;
+};
+
 struct EngineOptions {
   std::string device = "auto";  // "auto", "cpu", "cuda", "cuda:N"
   std::string dtype = "auto";   // "auto", "fp32", "bf16", "fp16"
@@ -28,7 +34,8 @@ struct EngineOptions {
   int threads = 0;  // of the CPU; 0 = one a core
   int64_t memory_limit_bytes =
       0;              // refuse what is predicted to need more; 0 = what the machine has
-  int max_batch = 4;  // requests that share one denoising step
+  int max_batch = 4;      // requests that share one denoising step
+  ExpectedSize expected;  // weights are placed so that results of this size fit
 };
 
 struct StageTime {
@@ -73,6 +80,7 @@ struct MemoryPlan {
   int64_t fixed_bytes = 0;       // the process without a model: libraries and their start-up
   int64_t peak_bytes = 0;        // predicted highest use, everything included
   int64_t limit_bytes = 0;       // what may be used
+  bool branches_apart = false;   // a guided step takes a pass for each branch, not one for all
   int64_t decode_tile = 0;       // latents along a side of the tiles that are decoded; 0: whole
   bool fits() const { return peak_bytes <= limit_bytes; }
 };
