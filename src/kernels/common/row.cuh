@@ -49,6 +49,10 @@ struct RowLayout {
     return layout;
   }
 
+  // No lane is idle.
+  constexpr bool fills(int64_t needed) const {
+    return int64_t{lanes} * vectors == piece && pieces * piece == needed;
+  }
   constexpr int rows() const { return lanes <= 32 ? kRowThreads / lanes : 1; }
   dim3 block() const { return dim3(lanes, rows()); }
   dim3 grid(int64_t total) const {
@@ -106,28 +110,36 @@ __device__ inline int row_channel(int k) {
 }
 
 // The vectors of its row's piece that a thread works on, all but the last pieces `piece` channels
-// long.
-template <class T>
+// long. kFull: the launch leaves no thread a vector beyond the end, and nobody asks.
+template <class T, bool kFull = false>
 struct RowVectors {
-  int first, step, end;
+  unsigned first, step, end;
 
-  __device__ RowVectors(int piece, int channels)
-      : first(blockIdx.y * piece + threadIdx.x * kWidth<T>),
-        step(blockDim.x * kWidth<T>),
-        end(piece < channels - static_cast<int>(blockIdx.y) * piece ? (blockIdx.y + 1) * piece
-                                                                    : channels) {}
-  __device__ int channel(int k) const { return first + k * step; }
-  __device__ bool inside(int k) const { return channel(k) < end; }
+  __device__ explicit RowVectors(unsigned channels)  // of a row in one piece
+      : first(threadIdx.x * kWidth<T>), step(blockDim.x * kWidth<T>), end(channels) {}
+  __device__ RowVectors(unsigned piece, unsigned channels) : RowVectors(channels) {
+    first += blockIdx.y * piece;
+    if (channels - blockIdx.y * piece > piece) end = (blockIdx.y + 1) * piece;
+  }
+  __device__ unsigned channel(int k) const { return first + k * step; }
+  __device__ bool inside(int k) const { return kFull || channel(k) < end; }
+
+  // Where vector k is, of a row of whatever elements. In this form it is one instruction each.
+  template <class Element>
+  __device__ Element* of(Element* row, int k) const {
+    return row + first + static_cast<uint64_t>(step) * k;
+  }
 };
 
 // Asks for N vectors of a row that are read once: they leave the caches first, not what rows
 // share. Zeros beyond the row's end.
-template <int N, class T>
-__device__ inline void load_once(const T* row, const RowVectors<T>& vectors, uint4 (&to)[N]) {
+template <int N, class T, bool kFull>
+__device__ inline void load_once(const T* row, const RowVectors<T, kFull>& vectors,
+                                 uint4 (&to)[N]) {
 #pragma unroll
   for (int k = 0; k < N; ++k) {
-    to[k] = vectors.inside(k) ? __ldcs(reinterpret_cast<const uint4*>(row + vectors.channel(k)))
-                              : uint4{};
+    to[k] =
+        vectors.inside(k) ? __ldcs(reinterpret_cast<const uint4*>(vectors.of(row, k))) : uint4{};
   }
 }
 

@@ -38,7 +38,6 @@ float exchange(float value, int mask);
 #define __device__
 #define __shared__ static
 #define __launch_bounds__(...)
-#define __maxnreg__(...)
 #define threadIdx (::zoetrope::kernels::emulation::here.thread)
 #define blockIdx (::zoetrope::kernels::emulation::here.block)
 #define blockDim (::zoetrope::kernels::emulation::here.block_dim)

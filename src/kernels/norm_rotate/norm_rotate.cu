@@ -81,12 +81,11 @@ struct Token {
   uint4 x[N];
   float factor[N];
 
-  __device__ Token(const NormRotate& p, int piece)
+  __device__ Token(const NormRotate& p, unsigned piece)
       : p(p), at(row_place(p.batches, p.tokens)), vectors(piece, p.heads * p.head_dim) {}
 
   __device__ int within(int k) const {
-    return static_cast<unsigned>(vectors.channel(kSame ? 0 : k)) %
-           static_cast<unsigned>(p.head_dim);
+    return vectors.channel(kSame ? 0 : k) % static_cast<unsigned>(p.head_dim);
   }
 
   // Root mean squares, of heads or of the token, to factors.
@@ -126,7 +125,7 @@ struct Token {
       const bool inside = vectors.inside(k);
       Floats<T> wide = widen<T>(x[k]);
       if constexpr (kNormed) {
-        const int from = p.across ? vectors.channel(k) : within(k);
+        const unsigned from = p.across ? vectors.channel(k) : within(k);
         const Floats<T> weight =
             inside ? load(static_cast<const T*>(p.weight) + from) : Floats<T>{};
 #pragma unroll
@@ -146,14 +145,14 @@ struct Token {
 #pragma unroll
     for (int k = 0; k < N; ++k) {
       if (at.live && vectors.inside(k)) {
-        *reinterpret_cast<uint4*>(row + vectors.channel(k)) = x[k];
+        *reinterpret_cast<uint4*>(vectors.of(row, k)) = x[k];
       }
     }
   }
 };
 
 template <class T, int N, bool kHalves, bool kSame>
-__global__ void __launch_bounds__(kRowMaxLanes) norm_rotate_kernel(NormRotate p, int piece) {
+__global__ void __launch_bounds__(kRowMaxLanes) norm_rotate_kernel(NormRotate p, unsigned piece) {
   Token<T, N, kHalves, kSame> token(p, piece);
   load_once(row_of<T>(p.x, token.at), token.vectors, token.x);
   const bool normed = p.weight != nullptr, turned = p.cosine.data != nullptr;

@@ -36,13 +36,16 @@ __device__ inline float gelu_tanh(float x) {
 }
 
 // N vectors of a row. Those beyond its end are zeros and remain zeros whatever is done with them.
-template <class T, int N, Work kWork>
+template <class T, int N, Work kWork, bool kFull>
 class Row {
  public:
   static constexpr int V = kWidth<T>;
 
-  __device__ Row(const RowPass& p, int piece)
-      : p_(p), at_(row_place(p.batches, p.rows)), vectors_(piece, p.channels) {}
+  __device__ Row(const RowPass& p, unsigned piece)
+      : p_(p),
+        at_(row_place(p.batches, p.rows)),
+        vectors_(kWork == Work::kPointwise ? RowVectors<T, kFull>(piece, p.channels)
+                                           : RowVectors<T, kFull>(p.channels)) {}
 
   __device__ void read() {
     uint4 x[N];
@@ -93,7 +96,7 @@ class Row {
 #pragma unroll
         for (int v = 0; v < V; ++v) sum += x.v[v];
       });
-      const float mean = over_row<Sum, 0>(sum) / count;
+      const float mean = __fdividef(over_row<Sum, 0>(sum), count);
       each([&](Floats<T>& x, int k) {
         const float less = vectors_.inside(k) ? mean : 0.0f;
 #pragma unroll
@@ -105,7 +108,7 @@ class Row {
 #pragma unroll
       for (int v = 0; v < V; ++v) square += x.v[v] * x.v[v];
     });
-    return rsqrtf(over_row<Sum, 1>(square) / count + p_.eps);
+    return rsqrtf(__fdividef(over_row<Sum, 1>(square), count) + p_.eps);
   }
 
   __device__ void finish(float factor) {
@@ -202,14 +205,14 @@ class Row {
 
   template <class Element>
   __device__ Floats<T> operand(const Element* row, int k) const {
-    return vectors_.inside(k) ? load_as<T>(row + vectors_.channel(k)) : Floats<T>{};
+    return vectors_.inside(k) ? load_as<T>(vectors_.of(row, k)) : Floats<T>{};
   }
 
   __device__ void store_row(const RowTarget& target) {
     T* row = row_of<T>(target, at_);
 #pragma unroll
     for (int k = 0; k < N; ++k) {
-      if (at_.live && vectors_.inside(k)) store(row + vectors_.channel(k), wide(kept_[k]));
+      if (at_.live && vectors_.inside(k)) store(vectors_.of(row, k), wide(kept_[k]));
     }
   }
 
@@ -228,31 +231,22 @@ class Row {
     const float factor = 1.0f / scale;
 #pragma unroll
     for (int k = 0; k < N; ++k) {
-      if (vectors_.inside(k)) store_fp8(row + vectors_.channel(k), wide(kept_[k]).v, factor);
+      if (vectors_.inside(k)) store_fp8(vectors_.of(row, k), wide(kept_[k]).v, factor);
     }
   }
 
   const RowPass& p_;
   const RowPlace at_;
-  const RowVectors<T> vectors_;
+  const RowVectors<T, kFull> vectors_;
   Kept kept_[N];
 };
 
-// What fits without spilling, for one operand and two; left alone the compiler takes half as much
-// again to bring modulations forward, and rows are missing on the multiprocessor. Of 16-byte
-// vectors on their way that leaves 60 kB and more at every width of the models.
-constexpr int kWideRegisters[2][kDeepVectors] = {{40, 64, 64, 80, 80, 96},
-                                                 {40, 64, 64, 80, 112, 128}};
-constexpr int kPackedRegisters[2][kDeepVectors] = {{40, 40, 48, 48, 56, 56},
-                                                   {40, 48, 64, 72, 80, 96}};
-
-constexpr int registers(Work work, bool combined, int vectors) {
-  return (work == Work::kGeneral ? kWideRegisters : kPackedRegisters)[combined][vectors - 1];
-}
-
-template <class T, int N, Work kWork, bool kCombined>
-__global__ void __maxnreg__(registers(kWork, kCombined, N)) row_pass_kernel(RowPass p, int piece) {
-  Row<T, N, kWork> row(p, piece);
+// ptxas -v for sm_90a: 81 to 88 registers for rows of five and six vectors with statistics, 64
+// where they wait packed, nothing spilled. With __maxnreg__ of 80 or 96, or blocks a multiprocessor
+// named here, more is brought forward than there are registers for, and some spill.
+template <class T, int N, Work kWork, bool kCombined, bool kFull>
+__global__ void __launch_bounds__(kRowMaxLanes) row_pass_kernel(RowPass p, unsigned piece) {
+  Row<T, N, kWork, kFull> row(p, piece);
   if constexpr (kCombined) {
     row.read_and_combine();
   } else {
@@ -262,20 +256,27 @@ __global__ void __maxnreg__(registers(kWork, kCombined, N)) row_pass_kernel(RowP
   row.write();
 }
 
-template <class T, Work kWork>
-cudaError_t run(const RowPass& p, cudaStream_t stream) {
-  constexpr bool kCut = kWork == Work::kPointwise;
-  const int64_t needed = p.channels / kWidth<T>;
-  const RowLayout layout = kCut ? RowLayout::cut(needed) : RowLayout::deep(needed);
-  return with_vectors < kCut
+template <class T, Work kWork, bool kFull>
+cudaError_t run(const RowPass& p, const RowLayout& layout, cudaStream_t stream) {
+  return with_vectors < kWork == Work::kPointwise
              ? kRowMaxVectors
              : kDeepVectors > (layout, [&](auto vectors) {
                  constexpr int N = decltype(vectors)::value;
-                 return launch(p.source == RowSource::kSingle ? row_pass_kernel<T, N, kWork, false>
-                                                              : row_pass_kernel<T, N, kWork, true>,
+                 return launch(p.source == RowSource::kSingle
+                                   ? row_pass_kernel<T, N, kWork, false, kFull>
+                                   : row_pass_kernel<T, N, kWork, true, kFull>,
                                layout.grid(p.batches * p.rows), layout.block(), stream, p,
                                layout.piece * kWidth<T>);
                });
+}
+
+template <class T, Work kWork>
+cudaError_t run(const RowPass& p, cudaStream_t stream) {
+  const int64_t needed = p.channels / kWidth<T>;
+  const RowLayout layout =
+      kWork == Work::kPointwise ? RowLayout::cut(needed) : RowLayout::deep(needed);
+  return layout.fills(needed) ? run<T, kWork, true>(p, layout, stream)
+                              : run<T, kWork, false>(p, layout, stream);
 }
 
 }  // namespace
