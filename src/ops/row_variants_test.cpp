@@ -149,9 +149,13 @@ std::vector<Case> cases(const Size& s) {
 }
 
 TEST_P(RowVariants, AgreeWithTheReference) {
+  // Rows that share a block and that fill one or several; the last lane, warp or piece full or not.
   std::vector<Size> sizes = {{1, 1, 8},    {2, 3, 16},   {1, 300, 96}, {2, 5, 320},
-                             {3, 2, 1016}, {1, 3, 3072}, {2, 2, 5120}, {1, 2, 8192}};
-  if (GetParam() == at::kBFloat16) sizes.insert(sizes.end(), {{1, 2, 12288}, {1, 1, 13824}});
+                             {3, 2, 1016}, {2, 9, 1048}, {1, 3, 2560}, {1, 3, 3072},
+                             {2, 2, 5120}, {1, 2, 5128}, {1, 2, 8192}, {1, 1, 12288}};
+  if (GetParam() == at::kBFloat16) {
+    sizes.insert(sizes.end(), {{1, 2, 6912}, {1, 1, 13824}, {1, 1, 16392}, {1, 1, 24576}});
+  }
   if (runs_big_problems()) {
     sizes.insert(sizes.end(), {{1, 4608, 3072}, {2, 4224, 2560}, {1, 3000, 5120}, {2, 70000, 96}});
   }
@@ -250,6 +254,23 @@ TEST_P(RowVariants, TokensAreTheSameAloneAndTogether) {
   }
 }
 
+// Rows between other channels, as slices of a wider product are.
+TEST_P(RowVariants, StridedRowsAreTheSame) {
+  const int64_t c = 1048;
+  for (const Case& k : cases({2, 5, c})) {
+    for (const RowFormat format : {RowFormat::kPlain, RowFormat::kFp8}) {
+      SCOPED_TRACE(k.label);
+      RowPass p = moved(k.pass, GetParam(), false);
+      p.format = format;
+      const Tensor packed = evaluate(p, "cuda").rows;
+      const Tensor wide = at::full({2, 5, c + 64}, 1e6, p.x.options());
+      const Tensor between = wide.narrow(-1, 32, c);
+      p.x = between.copy_(p.x);
+      EXPECT_TRUE(at::equal(evaluate(p, "cuda").rows, packed));
+    }
+  }
+}
+
 // Tails that fill no vector, and rows off the 16-byte boundaries, are aten's.
 TEST_P(RowVariants, WhatTheKernelRefuses) {
   const auto options = at::TensorOptions(kernel_device()).dtype(GetParam());
@@ -318,6 +339,10 @@ TEST_P(RowVariants, HeadsAgreeWithTheReference) {
                                 heads_case({3, 4}, 1, 24, 128, false, kNeighbours, false),
                                 heads_case({4}, 2, 12, 128, true, kNeighbours),
                                 heads_case({2, 3}, 2, 40, 128, true, kNeighbours),
+                                heads_case({2}, 1, 20, 128, true, kNeighbours),
+                                heads_case({2}, 1, 40, 128, false, kNeighbours),
+                                heads_case({2}, 1, 70, 128, false, kHalves),
+                                heads_case({3}, 2, 7, 96, true, kNeighbours),
                                 heads_case({6}, 1, 5, 24, true, kNeighbours),
                                 heads_case({6}, 2, 3, 64, false, kHalves),
                                 heads_case({3}, 1, 8, 128, true, kHalves),

@@ -19,30 +19,58 @@ namespace zoetrope::kernels {
 inline constexpr int kRowThreads = 256;  // of a block whose rows share it
 inline constexpr int kRowMaxLanes = 512;
 inline constexpr int kRowMaxVectors = 4;
+inline constexpr int kDeepVectors = 6;  // of rows that are asked for all at once
 
 struct RowLayout {
   int lanes = 0;  // 0: no layout takes such rows
   int vectors = 0;
+  int pieces = 1;     // a row may lie in several blocks,
+  int64_t piece = 0;  // this many vectors in each but the last
 
   // For rows of `needed` vectors; at least `least` lanes, a power of two up to 32. Takes the layout
-  // that leaves the fewest lanes idle, and of those the one with the fewest vectors a lane:
-  // registers decide how many rows are under way (measured: four vectors a lane keep a fifth of an
-  // H200's warps busy).
-  explicit constexpr RowLayout(int64_t needed, int least = 1) {
+  // that leaves the fewest lanes idle, and of those the one with the fewest vectors a lane.
+  explicit constexpr RowLayout(int64_t needed, int least = 1)
+      : RowLayout(needed, least, kRowMaxVectors, kRowMaxLanes + 1) {}
+
+  // The same with the most vectors a lane that still fill a warp. What an H200 needs is 30 kB on
+  // their way to each multiprocessor all the time, and into fp8 it has time for about twenty
+  // instructions an element: what a lane does once a row must be shared by many of them.
+  static constexpr RowLayout deep(int64_t needed, int least = 1) {
+    return RowLayout(needed, least, kDeepVectors, 32);
+  }
+
+  // For rows whose runs of `least` vectors have nothing to do with one another: several blocks to a
+  // row where that keeps them small.
+  static constexpr RowLayout cut(int64_t needed, int least = 1) {
+    const int64_t pieces = ceil_div(needed, kRowThreads * kRowMaxVectors);
+    const int64_t piece = ceil_div(ceil_div(needed, pieces), least) * least;
+    RowLayout layout(piece, least, kRowMaxVectors, 32);
+    layout.pieces = static_cast<int>(pieces);
+    return layout;
+  }
+
+  // No lane is idle.
+  constexpr bool fills(int64_t needed) const {
+    return int64_t{lanes} * vectors == piece && pieces * piece == needed;
+  }
+  constexpr int rows() const { return lanes <= 32 ? kRowThreads / lanes : 1; }
+  dim3 block() const { return dim3(lanes, rows()); }
+  dim3 grid(int64_t total) const {
+    return dim3(static_cast<unsigned>(ceil_div(total, rows())), pieces);
+  }
+
+ private:
+  // Among layouts with as few idle lanes, takes more vectors a lane down to `deepest` lanes.
+  constexpr RowLayout(int64_t needed, int least, int most_vectors, int deepest) : piece(needed) {
     int64_t cost = int64_t{1} << 62;
-    for (int n = 1; n <= kRowMaxVectors; ++n) {
+    for (int n = 1; n <= most_vectors; ++n) {
       const int64_t l = lanes_for(ceil_div(needed, n), least);
-      if (l > kRowMaxLanes || l * n >= cost) continue;
+      if (l > kRowMaxLanes || l * n > cost || (l * n == cost && l < deepest)) continue;
       cost = l * n;
       lanes = static_cast<int>(l);
       vectors = n;
     }
   }
-  int rows() const { return lanes <= 32 ? kRowThreads / lanes : 1; }
-  dim3 block() const { return dim3(lanes, rows()); }
-  dim3 grid(int64_t total) const { return dim3(static_cast<unsigned>(ceil_div(total, rows()))); }
-
- private:
   static constexpr int64_t lanes_for(int64_t wanted, int64_t least) {
     if (wanted > 32) return ceil_div(wanted, 32) * 32;
     int64_t lanes = least;
@@ -51,20 +79,14 @@ struct RowLayout {
   }
 };
 
-// Calls f with the layout's vectors as a constant.
-template <class F>
+// Calls f with the layout's vectors, `Most` at most, as a constant.
+template <int Most = kRowMaxVectors, class F>
 cudaError_t with_vectors(const RowLayout& layout, F f) {
-  switch (layout.vectors) {
-    case 1:
-      return f(std::integral_constant<int, 1>{});
-    case 2:
-      return f(std::integral_constant<int, 2>{});
-    case 3:
-      return f(std::integral_constant<int, 3>{});
-    case 4:
-      return f(std::integral_constant<int, 4>{});
-    default:
-      return cudaErrorInvalidValue;
+  if constexpr (Most == 0) {
+    return cudaErrorInvalidValue;
+  } else {
+    if (layout.vectors == Most) return f(std::integral_constant<int, Most>{});
+    return with_vectors<Most - 1>(layout, f);
   }
 }
 
@@ -85,6 +107,76 @@ __device__ inline RowPlace row_place(int64_t batches, int64_t rows) {
 template <class T>
 __device__ inline int row_channel(int k) {
   return (k * blockDim.x + threadIdx.x) * kWidth<T>;
+}
+
+// The vectors of its row's piece that a thread works on, all but the last pieces `piece` channels
+// long. kFull: the launch leaves no thread a vector beyond the end, and nobody asks.
+template <class T, bool kFull = false>
+struct RowVectors {
+  unsigned first, step, end;
+
+  __device__ explicit RowVectors(unsigned channels)  // of a row in one piece
+      : first(threadIdx.x * kWidth<T>), step(blockDim.x * kWidth<T>), end(channels) {}
+  __device__ RowVectors(unsigned piece, unsigned channels) : RowVectors(channels) {
+    first += blockIdx.y * piece;
+    if (channels - blockIdx.y * piece > piece) end = (blockIdx.y + 1) * piece;
+  }
+  __device__ unsigned channel(int k) const { return first + k * step; }
+  __device__ bool inside(int k) const { return kFull || channel(k) < end; }
+
+  // Where vector k is, of a row of whatever elements. In this form it is one instruction each.
+  template <class Element>
+  __device__ Element* of(Element* row, int k) const {
+    return row + first + static_cast<uint64_t>(step) * k;
+  }
+};
+
+// Asks for N vectors of a row that are read once: they leave the caches first, not what rows
+// share. Zeros beyond the row's end.
+template <int N, class T, bool kFull>
+__device__ inline void load_once(const T* row, const RowVectors<T, kFull>& vectors,
+                                 uint4 (&to)[N]) {
+#pragma unroll
+  for (int k = 0; k < N; ++k) {
+    to[k] =
+        vectors.inside(k) ? __ldcs(reinterpret_cast<const uint4*>(vectors.of(row, k))) : uint4{};
+  }
+}
+
+// Of T or, where the view says so, fp32; calls f with a value of the element type.
+template <class T, class F>
+__device__ inline void with_element(Dtype dtype, F f) {
+  if constexpr (kWidth<T> == 8) {
+    if (dtype != Dtype::kFloat32) return f(T{});
+  }
+  f(float{});
+}
+
+// As many values as a vector of T has.
+template <class T, class Element>
+__device__ inline Floats<T> load_as(const Element* from) {
+  if constexpr (kWidth<T> == kWidth<Element>) {
+    const Floats<Element> f = load(from);
+    Floats<T> out;
+#pragma unroll
+    for (int v = 0; v < kWidth<T>; ++v) out.v[v] = f.v[v];
+    return out;
+  } else {
+    const Floats<Element> low = load(from), high = load(from + kWidth<Element>);
+    return {{low.v[0], low.v[1], low.v[2], low.v[3], high.v[0], high.v[1], high.v[2], high.v[3]}};
+  }
+}
+
+template <class Element>
+__device__ inline const Element* row_of(const RowView& view, const RowPlace& at) {
+  return static_cast<const Element*>(view.data) + at.batch * view.batch_stride +
+         at.row * view.row_stride;
+}
+
+template <class Element>
+__device__ inline Element* row_of(const RowTarget& target, const RowPlace& at) {
+  return static_cast<Element*>(target.data) + at.batch * target.batch_stride +
+         at.row * target.row_stride;
 }
 
 struct Sum {
@@ -109,28 +201,6 @@ __device__ inline float over_row(float x) {
   x = of_warp[0];
   for (unsigned warp = 1; warp < blockDim.x / 32; ++warp) x = Op::of(x, of_warp[warp]);
   return x;
-}
-
-// Row (batch, i) of a view, and a vector's worth of it from a channel on, as wide as one of T.
-template <class T>
-__device__ inline Floats<T> load_row(const RowView& view, unsigned batch, unsigned i, int channel) {
-  const int64_t at = batch * view.batch_stride + i * view.row_stride + channel;
-  if constexpr (kWidth<T> == 8) {
-    if (view.dtype == Dtype::kFloat32) {
-      const Floats<float> low = load(static_cast<const float*>(view.data) + at);
-      const Floats<float> high = load(static_cast<const float*>(view.data) + at + 4);
-      return {{low.v[0], low.v[1], low.v[2], low.v[3], high.v[0], high.v[1], high.v[2], high.v[3]}};
-    }
-  }
-  return load(static_cast<const T*>(view.data) + at);
-}
-
-template <class T>
-__device__ inline void store_row(const RowTarget& target, unsigned batch, unsigned i, int channel,
-                                 const Floats<T>& x) {
-  store(
-      static_cast<T*>(target.data) + batch * target.batch_stride + i * target.row_stride + channel,
-      x);
 }
 
 // The scale of a row whose largest magnitude is this: never zero, so that a row of zeros stays one,

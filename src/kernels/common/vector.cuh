@@ -26,16 +26,40 @@ __device__ inline Floats<float> load(const float* p) {
   return {{raw.x, raw.y, raw.z, raw.w}};
 }
 
-__device__ inline Floats<__nv_bfloat16> load(const __nv_bfloat16* p) {
-  const uint4 raw = *reinterpret_cast<const uint4*>(p);
+// A vector as it lies in memory, widened, and back.
+template <class T>
+__device__ inline Floats<T> widen(const uint4& raw) {
   const unsigned words[4] = {raw.x, raw.y, raw.z, raw.w};
-  Floats<__nv_bfloat16> out;
+  Floats<T> out;
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
-    out.v[2 * i] = __uint_as_float(words[i] << 16);
-    out.v[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
+    if constexpr (kWidth<T> == 4) {
+      out.v[i] = __uint_as_float(words[i]);
+    } else {
+      out.v[2 * i] = __uint_as_float(words[i] << 16);
+      out.v[2 * i + 1] = __uint_as_float(words[i] & 0xffff0000u);
+    }
   }
   return out;
+}
+
+template <class T>
+__device__ inline uint4 narrow(const Floats<T>& f) {
+  unsigned words[4];
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    if constexpr (kWidth<T> == 4) {
+      words[i] = __float_as_uint(f.v[i]);
+    } else {
+      const __nv_bfloat162 pair = __floats2bfloat162_rn(f.v[2 * i], f.v[2 * i + 1]);
+      memcpy(&words[i], &pair, sizeof(pair));
+    }
+  }
+  return make_uint4(words[0], words[1], words[2], words[3]);
+}
+
+__device__ inline Floats<__nv_bfloat16> load(const __nv_bfloat16* p) {
+  return widen<__nv_bfloat16>(*reinterpret_cast<const uint4*>(p));
 }
 
 __device__ inline void store(float* p, const Floats<float>& f) {
@@ -43,13 +67,7 @@ __device__ inline void store(float* p, const Floats<float>& f) {
 }
 
 __device__ inline void store(__nv_bfloat16* p, const Floats<__nv_bfloat16>& f) {
-  unsigned words[4];
-#pragma unroll
-  for (int i = 0; i < 4; ++i) {
-    const __nv_bfloat162 pair = __floats2bfloat162_rn(f.v[2 * i], f.v[2 * i + 1]);
-    memcpy(&words[i], &pair, sizeof(pair));
-  }
-  *reinterpret_cast<uint4*>(p) = make_uint4(words[0], words[1], words[2], words[3]);
+  *reinterpret_cast<uint4*>(p) = narrow(f);
 }
 
 __device__ inline float to_float(float x) { return x; }

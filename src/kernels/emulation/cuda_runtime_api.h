@@ -43,6 +43,9 @@ float exchange(float value, int mask);
 #define blockDim (::zoetrope::kernels::emulation::here.block_dim)
 #define gridDim (::zoetrope::kernels::emulation::here.grid_dim)
 
+#define rsqrtf(...) \
+  (1.0f / std::sqrt(__VA_ARGS__))  // a function of that name would be the C library's
+
 inline void __syncthreads() { zoetrope::kernels::emulation::block_barrier(); }
 inline void __syncwarp() { zoetrope::kernels::emulation::warp_barrier(); }
 inline float __shfl_xor_sync(unsigned, float value, int mask) {
@@ -72,6 +75,15 @@ inline float __uint_as_float(unsigned bits) {
   float out;
   std::memcpy(&out, &bits, sizeof(out));
   return out;
+}
+inline unsigned __float_as_uint(float x) {
+  unsigned out;
+  std::memcpy(&out, &x, sizeof(out));
+  return out;
+}
+template <class T>
+T __ldcs(const T* p) {
+  return *p;
 }
 inline float __expf(float x) { return std::exp(x); }
 inline float __fdividef(float x, float y) { return x / y; }

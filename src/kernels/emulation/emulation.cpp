@@ -102,8 +102,8 @@ void run(dim3 grid, dim3 block, const std::function<void()>& thread) {
   here.grid_dim = grid;
   here.block_dim = block;
   fibres.resize(static_cast<size_t>(block.x) * block.y);
-  for (unsigned b = 0; b < grid.x; ++b) {
-    here.block = dim3(b, 0);
+  for (unsigned b = 0; b < grid.x * grid.y; ++b) {
+    here.block = dim3(b % grid.x, b / grid.x);
     for (size_t i = 0; i < fibres.size(); ++i) {
       Fibre& f = fibres[i];
       if (!f.stack) f.stack = std::make_unique<char[]>(kStack);

@@ -13,17 +13,11 @@ int head_lanes(const NormRotate& p) {
   return by_head ? p.head_dim / vector_width(p.dtype) : 1;
 }
 
+// Only a norm across heads needs a token in one block.
 RowLayout layout_of(const NormRotate& p) {
-  return RowLayout(static_cast<int64_t>(p.heads) * p.head_dim / vector_width(p.dtype),
-                   head_lanes(p));
-}
-
-template <int V>
-__device__ inline float square_sum(const float (&x)[V]) {
-  float sum = 0;
-#pragma unroll
-  for (int v = 0; v < V; ++v) sum += x[v] * x[v];
-  return sum;
+  const int64_t needed = static_cast<int64_t>(p.heads) * p.head_dim / vector_width(p.dtype);
+  return p.weight != nullptr && p.across ? RowLayout::deep(needed, head_lanes(p))
+                                         : RowLayout::cut(needed, head_lanes(p));
 }
 
 template <int V>
@@ -41,110 +35,147 @@ __device__ inline void load_floats(const float* from, float (&to)[V]) {
   }
 }
 
-template <class T, int N>
-__device__ inline void normalise(const NormRotate& p, Floats<T> (&x)[N]) {
-  constexpr int V = kWidth<T>;
-  const int channels = p.heads * p.head_dim;
-  float rstd[N];
-  if (p.across) {
-    float sum = 0;
+// Cosines and sines of what a vector holds of its head. Pairs of neighbours lie within the vector
+// and share them.
+template <class T, bool kHalves>
+struct Angles {
+  static constexpr int V = kHalves ? kWidth<T> : kWidth<T> / 2;
+  float cosine[V] = {}, sine[V] = {};
+
+  __device__ void read(const NormRotate& p, const RowPlace& at, int within) {
+    const int i = kHalves ? within % (p.head_dim / 2) : within / 2;
+    load_floats(row_of<float>(p.cosine, at) + i, cosine);
+    load_floats(row_of<float>(p.sine, at) + i, sine);
+  }
+
+  __device__ void turn(const NormRotate& p, int within, Floats<T>& x) const {
+    if constexpr (kHalves) {
+      // The other of a pair is with the lane half a head away.
+      const float sign = within < p.head_dim / 2 ? -1.0f : 1.0f;
 #pragma unroll
-    for (int k = 0; k < N; ++k) sum += square_sum(x[k].v);
-    const float mean = over_row<Sum, 0>(sum) / static_cast<float>(channels);
+      for (int v = 0; v < V; ++v) {
+        const float other = __shfl_xor_sync(0xffffffffu, x.v[v], p.head_dim / 2 / V);
+        x.v[v] = x.v[v] * cosine[v] + sign * other * sine[v];
+      }
+    } else {
 #pragma unroll
-    for (int k = 0; k < N; ++k) rstd[k] = 1.0f / sqrtf(mean + p.eps);
-  } else {
+      for (int i = 0; i < V; ++i) {
+        const float a = x.v[2 * i], b = x.v[2 * i + 1];
+        x.v[2 * i] = a * cosine[i] - b * sine[i];
+        x.v[2 * i + 1] = a * sine[i] + b * cosine[i];
+      }
+    }
+  }
+};
+
+// N vectors of a token. With kSame all of a thread's lie at the same place of their heads, so that
+// what they are turned by is read once, while they are on their way.
+template <class T, int N, bool kHalves, bool kSame>
+struct Token {
+  static constexpr int V = kWidth<T>;
+  using Turn = Angles<T, kHalves>;
+
+  const NormRotate& p;
+  const RowPlace at;
+  const RowVectors<T> vectors;
+  uint4 x[N];
+  float factor[N];
+
+  __device__ Token(const NormRotate& p, unsigned piece)
+      : p(p), at(row_place(p.batches, p.tokens)), vectors(piece, p.heads * p.head_dim) {}
+
+  __device__ int within(int k) const {
+    return vectors.channel(kSame ? 0 : k) % static_cast<unsigned>(p.head_dim);
+  }
+
+  // Root mean squares, of heads or of the token, to factors.
+  __device__ void normalise() {
 #pragma unroll
     for (int k = 0; k < N; ++k) {
-      float sum = square_sum(x[k].v);
-      for (int step = p.head_dim / V / 2; step > 0; step /= 2) {
-        sum += __shfl_xor_sync(0xffffffffu, sum, step);
+      const Floats<T> wide = widen<T>(x[k]);
+      factor[k] = 0;
+#pragma unroll
+      for (int v = 0; v < V; ++v) factor[k] += wide.v[v] * wide.v[v];
+    }
+    if (p.across) {
+      float sum = 0;
+#pragma unroll
+      for (int k = 0; k < N; ++k) sum += factor[k];
+      const float mean = over_row<Sum, 0>(sum) / static_cast<float>(p.heads * p.head_dim);
+      const float all = rsqrtf(mean + p.eps);
+#pragma unroll
+      for (int k = 0; k < N; ++k) factor[k] = all;
+      return;
+    }
+    for (int step = p.head_dim / V / 2; step > 0; step /= 2) {
+#pragma unroll
+      for (int k = 0; k < N; ++k) factor[k] += __shfl_xor_sync(0xffffffffu, factor[k], step);
+    }
+    const float share = 1.0f / static_cast<float>(p.head_dim);
+#pragma unroll
+    for (int k = 0; k < N; ++k) factor[k] = rsqrtf(factor[k] * share + p.eps);
+  }
+
+  // The questions that are the same for all vectors are asked before they are gone through: loads
+  // do not pass a branch.
+  template <bool kNormed, bool kTurned>
+  __device__ void finish(const Turn& same) {
+#pragma unroll
+    for (int k = 0; k < N; ++k) {
+      const bool inside = vectors.inside(k);
+      Floats<T> wide = widen<T>(x[k]);
+      if constexpr (kNormed) {
+        const unsigned from = p.across ? vectors.channel(k) : within(k);
+        const Floats<T> weight =
+            inside ? load(static_cast<const T*>(p.weight) + from) : Floats<T>{};
+#pragma unroll
+        for (int v = 0; v < V; ++v) wide.v[v] *= factor[k] * weight.v[v];
       }
-      rstd[k] = 1.0f / sqrtf(sum / static_cast<float>(p.head_dim) + p.eps);
-    }
-  }
-#pragma unroll
-  for (int k = 0; k < N; ++k) {
-    const int channel = row_channel<T>(k);
-    if (channel >= channels) continue;
-    const int at = p.across ? channel : channel % p.head_dim;
-    const Floats<T> weight = load(static_cast<const T*>(p.weight) + at);
-#pragma unroll
-    for (int v = 0; v < V; ++v) x[k].v[v] *= rstd[k] * weight.v[v];
-  }
-}
-
-// Pairs of neighbours lie within a vector.
-template <class T>
-__device__ inline void turn_neighbours(Floats<T>& x, const float* cosine, const float* sine) {
-  float c[kWidth<T> / 2], s[kWidth<T> / 2];
-  load_floats(cosine, c);
-  load_floats(sine, s);
-#pragma unroll
-  for (int i = 0; i < kWidth<T> / 2; ++i) {
-    const float a = x.v[2 * i], b = x.v[2 * i + 1];
-    x.v[2 * i] = a * c[i] - b * s[i];
-    x.v[2 * i + 1] = a * s[i] + b * c[i];
-  }
-}
-
-// The other of a pair is with the lane half a head away: `other`; `sign` is -1 for the first
-// halves.
-template <class T>
-__device__ inline void turn_halves(Floats<T>& x, const Floats<T>& other, float sign,
-                                   const float* cosine, const float* sine) {
-  float c[kWidth<T>], s[kWidth<T>];
-  load_floats(cosine, c);
-  load_floats(sine, s);
-#pragma unroll
-  for (int v = 0; v < kWidth<T>; ++v) x.v[v] = x.v[v] * c[v] + sign * other.v[v] * s[v];
-}
-
-template <class T, int N>
-__device__ inline void turn(const NormRotate& p, unsigned batch, unsigned token,
-                            Floats<T> (&x)[N]) {
-  constexpr int V = kWidth<T>;
-  const float* cosine = static_cast<const float*>(p.cosine.data) + batch * p.cosine.batch_stride +
-                        token * p.cosine.row_stride;
-  const float* sine = static_cast<const float*>(p.sine.data) + batch * p.sine.batch_stride +
-                      token * p.sine.row_stride;
-#pragma unroll
-  for (int k = 0; k < N; ++k) {
-    const int channel = row_channel<T>(k);
-    const int within = channel % p.head_dim;
-    if (!p.halves) {
-      if (channel < p.heads * p.head_dim) {
-        turn_neighbours<T>(x[k], cosine + within / 2, sine + within / 2);
+      if constexpr (kTurned) {
+        Turn turn = same;
+        if constexpr (!kSame) turn.read(p, at, within(k));
+        turn.turn(p, within(k), wide);
       }
-      continue;
+      x[k] = narrow(wide);
     }
-    Floats<T> other;
-#pragma unroll
-    for (int v = 0; v < V; ++v) {
-      other.v[v] = __shfl_xor_sync(0xffffffffu, x[k].v[v], p.head_dim / 2 / V);
-    }
-    const int pair = within % (p.head_dim / 2);
-    turn_halves<T>(x[k], other, within == pair ? -1.0f : 1.0f, cosine + pair, sine + pair);
   }
+
+  __device__ void write() {
+    T* row = row_of<T>(p.y, at);
+#pragma unroll
+    for (int k = 0; k < N; ++k) {
+      if (at.live && vectors.inside(k)) {
+        *reinterpret_cast<uint4*>(vectors.of(row, k)) = x[k];
+      }
+    }
+  }
+};
+
+template <class T, int N, bool kHalves, bool kSame>
+__global__ void __launch_bounds__(kRowMaxLanes) norm_rotate_kernel(NormRotate p, unsigned piece) {
+  Token<T, N, kHalves, kSame> token(p, piece);
+  load_once(row_of<T>(p.x, token.at), token.vectors, token.x);
+  const bool normed = p.weight != nullptr, turned = p.cosine.data != nullptr;
+  Angles<T, kHalves> same;
+  if (kSame && turned) same.read(p, token.at, token.within(0));
+  if (normed) token.normalise();
+  if (normed && turned) {
+    token.template finish<true, true>(same);
+  } else if (normed) {
+    token.template finish<true, false>(same);
+  } else if (turned) {
+    token.template finish<false, true>(same);
+  }
+  token.write();
 }
 
-template <class T, int N>
-__global__ void __launch_bounds__(kRowMaxLanes) norm_rotate_kernel(NormRotate p) {
-  const int channels = p.heads * p.head_dim;
-  const RowPlace at = row_place(p.batches, p.tokens);
-  Floats<T> x[N];
-#pragma unroll
-  for (int k = 0; k < N; ++k) {
-    const int channel = row_channel<T>(k);
-    x[k] = channel < channels ? load_row<T>(p.x, at.batch, at.row, channel) : Floats<T>{};
-  }
-  if (p.weight != nullptr) normalise<T, N>(p, x);
-  if (p.cosine.data != nullptr) turn<T, N>(p, at.batch, at.row, x);
-#pragma unroll
-  for (int k = 0; k < N; ++k) {
-    const int channel = row_channel<T>(k);
-    if (at.live && channel < channels) store_row<T>(p.y, at.batch, at.row, channel, x[k]);
-  }
+template <class T, bool kHalves, bool kSame>
+cudaError_t run(const NormRotate& p, const RowLayout& layout, cudaStream_t stream) {
+  return with_vectors<kDeepVectors>(layout, [&](auto vectors) {
+    return launch(norm_rotate_kernel<T, decltype(vectors)::value, kHalves, kSame>,
+                  layout.grid(p.batches * p.tokens), layout.block(), stream, p,
+                  layout.piece * kWidth<T>);
+  });
 }
 
 }  // namespace
@@ -161,11 +192,13 @@ bool norm_rotate_supported(const NormRotate& p) {
 
 cudaError_t norm_rotate(const NormRotate& p, cudaStream_t stream) {
   const RowLayout layout = layout_of(p);
+  const bool same = layout.lanes * vector_width(p.dtype) % p.head_dim == 0;
   return with_type(p.dtype, [&](auto element) {
-    return with_vectors(layout, [&](auto vectors) {
-      return launch(norm_rotate_kernel<decltype(element), decltype(vectors)::value>,
-                    layout.grid(p.batches * p.tokens), layout.block(), stream, p);
-    });
+    using T = decltype(element);
+    if (p.halves) {
+      return same ? run<T, true, true>(p, layout, stream) : run<T, true, false>(p, layout, stream);
+    }
+    return same ? run<T, false, true>(p, layout, stream) : run<T, false, false>(p, layout, stream);
   });
 }
 

@@ -34,7 +34,7 @@ struct NormRotate {
   bool halves = false;
 };
 
-// Heads fill whole 16-byte vectors, a token at most 2,048 of them; where heads are normalised one
+// Heads fill whole 16-byte vectors, a token at most 3,072 of them; where heads are normalised one
 // by one or turned by halves, a head is a power of two of vectors, at most 32 (halves: at least 2).
 bool norm_rotate_supported(const NormRotate& p);
 

@@ -1,174 +1,282 @@
 #include "kernels/row_pass/row_pass.h"
 
 #include "kernels/common/row.cuh"
+#include "kernels/row_pass/approximate.cuh"
 
 namespace zoetrope::kernels {
 namespace {
 
-// x Phi(x) by the tanh form: 0.5 (1 + tanh u) is sigmoid(2 u).
-__device__ inline float gelu_tanh(float x) {
-  constexpr float kTwoRootTwoOverPi = 1.59576912160573081f, kCubic = 0.044715f;
-  return x * sigmoid(x * (kTwoRootTwoOverPi + kTwoRootTwoOverPi * kCubic * (x * x)));
-}
-
-// Of x or y. Without load_row's branch on the dtype, behind which a thread's loads would wait for
-// one another.
-template <class T>
-__device__ inline Floats<T> load_own(const RowView& view, const RowPlace& at, int channel) {
-  return load(static_cast<const T*>(view.data) + at.batch * view.batch_stride +
-              at.row * view.row_stride + channel);
-}
-
-template <class T, int N>
-struct Row {
-  static constexpr int V = kWidth<T>;
-  Floats<T> x[N];
-
-  // f(vector's values, channel) for those within the row.
-  template <class F>
-  __device__ void each(int channels, F f) {
-#pragma unroll
-    for (int k = 0; k < N; ++k) {
-      const int channel = row_channel<T>(k);
-      if (channel < channels) f(x[k].v, channel);
-    }
-  }
-
-  __device__ void read(const RowPass& p, const RowPlace& at) {
-#pragma unroll
-    for (int k = 0; k < N; ++k) {
-      const int channel = row_channel<T>(k);
-      x[k] = channel < p.channels ? load_own<T>(p.x, at, channel) : Floats<T>{};
-    }
-  }
-
-  // All of y is asked for before any of it is used.
-  __device__ void combine(const RowPass& p, const RowPlace& at) {
-    Floats<T> y[N];
-#pragma unroll
-    for (int k = 0; k < N; ++k) {
-      const int channel = row_channel<T>(k);
-      y[k] = channel < p.channels ? load_own<T>(p.y, at, channel) : Floats<T>{};
-    }
-#pragma unroll
-    for (int k = 0; k < N; ++k) {
-      const int channel = row_channel<T>(k);
-      if (channel >= p.channels) continue;
-      if (p.source == RowSource::kProduct) {
-#pragma unroll
-        for (int v = 0; v < V; ++v) x[k].v[v] *= y[k].v[v];
-        continue;
-      }
-      if (p.gate.data != nullptr) {
-        const Floats<T> gate = load_row<T>(p.gate, at.batch, at.row, channel);
-#pragma unroll
-        for (int v = 0; v < V; ++v) y[k].v[v] *= gate.v[v];
-      }
-#pragma unroll
-      for (int v = 0; v < V; ++v) x[k].v[v] += y[k].v[v];
-      if (at.live && p.sum.data != nullptr) store_row<T>(p.sum, at.batch, at.row, channel, x[k]);
-    }
-  }
-
-  __device__ void activate(const RowPass& p) {
-    each(p.channels, [&](float(&x)[V], int) {
-#pragma unroll
-      for (int v = 0; v < V; ++v) {
-        x[v] = p.first == RowActivation::kSilu ? x[v] * sigmoid(x[v]) : gelu_tanh(x[v]);
-      }
-    });
-  }
-
-  __device__ void normalise(const RowPass& p) {
-    const float count = static_cast<float>(p.channels);
-    float mean = 0;
-    if (p.norm == RowNorm::kLayer) {
-      float sum = 0;
-      each(p.channels, [&](float(&x)[V], int) {
-#pragma unroll
-        for (int v = 0; v < V; ++v) sum += x[v];
-      });
-      mean = over_row<Sum, 0>(sum) / count;
-    }
-    float square = 0;
-    each(p.channels, [&](float(&x)[V], int) {
-#pragma unroll
-      for (int v = 0; v < V; ++v) {
-        x[v] -= mean;
-        square += x[v] * x[v];
-      }
-    });
-    const float rstd = 1.0f / sqrtf(over_row<Sum, 1>(square) / count + p.eps);
-    each(p.channels, [&](float(&x)[V], int) {
-#pragma unroll
-      for (int v = 0; v < V; ++v) x[v] *= rstd;
-    });
-  }
-
-  __device__ void finish(const RowPass& p, const RowPlace& at) {
-    each(p.channels, [&](float(&x)[V], int channel) {
-      if (p.weight != nullptr) {
-        const Floats<T> weight = load(static_cast<const T*>(p.weight) + channel);
-#pragma unroll
-        for (int v = 0; v < V; ++v) x[v] *= weight.v[v];
-      }
-      if (p.bias != nullptr) {
-        const Floats<T> bias = load(static_cast<const T*>(p.bias) + channel);
-#pragma unroll
-        for (int v = 0; v < V; ++v) x[v] += bias.v[v];
-      }
-      if (p.scale.data != nullptr) {
-        const Floats<T> scale = load_row<T>(p.scale, at.batch, at.row, channel);
-        const Floats<T> shift = load_row<T>(p.shift, at.batch, at.row, channel);
-#pragma unroll
-        for (int v = 0; v < V; ++v) x[v] = x[v] * (1 + scale.v[v]) + shift.v[v];
-      }
-      if (p.silu) {
-#pragma unroll
-        for (int v = 0; v < V; ++v) x[v] *= sigmoid(x[v]);
-      }
-    });
-  }
-
-  __device__ void write(const RowPass& p, const RowPlace& at) {
-    if (p.out.data != nullptr) {
-#pragma unroll
-      for (int k = 0; k < N; ++k) {
-        const int channel = row_channel<T>(k);
-        if (at.live && channel < p.channels) {
-          store_row<T>(p.out, at.batch, at.row, channel, x[k]);
-        }
-      }
-      return;
-    }
-    if (p.fp8_scale == nullptr) return;
-    float largest = 0;
-    each(p.channels, [&](float(&x)[V], int) {
-#pragma unroll
-      for (int v = 0; v < V; ++v) largest = LargestOrNan::of(largest, fabsf(x[v]));
-    });
-    const float scale = fp8_scale(over_row<LargestOrNan, 2>(largest));
-    if (!at.live) return;
-    if (threadIdx.x == 0) p.fp8_scale[at.index] = scale;
-    unsigned char* row = p.fp8 + static_cast<int64_t>(at.index) * p.channels;
-    const float factor = 1.0f / scale;
-    each(p.channels, [&](float(&x)[V], int channel) { store_fp8(row + channel, x, factor); });
-  }
+// What is done with a row decides how a thread holds its part of it.
+enum class Work {
+  kPointwise,  // nothing looks at a whole row, which may lie in several blocks
+  kQuantised,  // nothing but the largest magnitude does
+  kGeneral,
 };
 
-// Two rows of the widest kind share a multiprocessor, so that one is read while the other is worked
-// on. A second operand needs the registers instead, and is a kernel of its own for that.
-template <class T, int N, bool Combined>
-__global__ void __launch_bounds__(kRowMaxLanes, Combined&& N > 2 ? 1 : 2)
-    row_pass_kernel(RowPass p) {
-  const RowPlace at = row_place(p.batches, p.rows);
-  Row<T, N> row;
-  row.read(p, at);
-  if (p.first != RowActivation::kNone) row.activate(p);
-  if constexpr (Combined) row.combine(p, at);
-  if (p.norm != RowNorm::kNone) row.normalise(p);
-  row.finish(p, at);
-  row.write(p, at);
+Work work_of(const RowPass& p) {
+  const bool bare = p.norm == RowNorm::kNone && p.weight == nullptr && p.bias == nullptr &&
+                    p.scale.data == nullptr && !p.silu;
+  if (!bare) return Work::kGeneral;
+  return p.out.data == nullptr && p.fp8_scale != nullptr ? Work::kQuantised : Work::kPointwise;
+}
+
+// 1 / (1 + 2^t): both activations are x times that.
+__device__ inline float falling(float t) {
+  return approximate_reciprocal(1.0f + approximate_exp2(t));
+}
+
+constexpr float kLog2e = 1.44269504088896341f;
+
+__device__ inline float silu(float x) { return x * falling(-kLog2e * x); }
+
+// x Phi(x) by the tanh form: 0.5 (1 + tanh u) is sigmoid(2 u).
+__device__ inline float gelu_tanh(float x) {
+  constexpr float kLinear = -kLog2e * 1.59576912160573081f, kCubic = kLinear * 0.044715f;
+  return x * falling(x * (kLinear + kCubic * (x * x)));
+}
+
+// N vectors of a row. Those beyond its end are zeros and remain zeros whatever is done with them.
+template <class T, int N, Work kWork, bool kFull>
+class Row {
+ public:
+  static constexpr int V = kWidth<T>;
+
+  __device__ Row(const RowPass& p, unsigned piece)
+      : p_(p),
+        at_(row_place(p.batches, p.rows)),
+        vectors_(kWork == Work::kPointwise ? RowVectors<T, kFull>(piece, p.channels)
+                                           : RowVectors<T, kFull>(p.channels)) {}
+
+  __device__ void read() {
+    uint4 x[N];
+    load_once(row_of<T>(p_.x, at_), vectors_, x);
+    if (p_.first == RowActivation::kSilu) {
+      keep(x, [](Floats<T>& x, int) { apply(x, silu); });
+    } else if (p_.first == RowActivation::kGeluTanh) {
+      keep(x, [](Floats<T>& x, int) { apply(x, gelu_tanh); });
+    } else {
+      keep(x, [](Floats<T>&, int) {});
+    }
+  }
+
+  // All of both is asked for before any of it is used.
+  __device__ void read_and_combine() {
+    uint4 x[N], y[N];
+    load_once(row_of<T>(p_.x, at_), vectors_, x);
+    load_once(row_of<T>(p_.y, at_), vectors_, y);
+    if (p_.source == RowSource::kSum) {
+      if (p_.gate.data == nullptr) {
+        keep(x, [&](Floats<T>& x, int k) { add(x, y[k], [](int) { return 1.0f; }); });
+      } else {
+        with_element<T>(p_.gate.dtype, [&](auto element) {
+          const auto* from = row_of<decltype(element)>(p_.gate, at_);
+          keep(x, [&](Floats<T>& x, int k) {
+            const Floats<T> gate = operand(from, k);
+            add(x, y[k], [&](int v) { return gate.v[v]; });
+          });
+        });
+      }
+      if (p_.sum.data != nullptr) store_row(p_.sum);
+    } else if (p_.first == RowActivation::kSilu) {
+      keep(x, [&](Floats<T>& x, int k) { multiply(x, y[k], silu); });
+    } else if (p_.first == RowActivation::kGeluTanh) {
+      keep(x, [&](Floats<T>& x, int k) { multiply(x, y[k], gelu_tanh); });
+    } else {
+      keep(x, [&](Floats<T>& x, int k) { multiply(x, y[k], [](float x) { return x; }); });
+    }
+  }
+
+  // Leaves x less its mean and returns what makes its squares 1.
+  __device__ float normalise() {
+    if (p_.norm == RowNorm::kNone) return 1.0f;
+    const float count = static_cast<float>(p_.channels);
+    if (p_.norm == RowNorm::kLayer) {
+      float sum = 0;
+      each([&](Floats<T>& x, int) {
+#pragma unroll
+        for (int v = 0; v < V; ++v) sum += x.v[v];
+      });
+      const float mean = __fdividef(over_row<Sum, 0>(sum), count);
+      each([&](Floats<T>& x, int k) {
+        const float less = vectors_.inside(k) ? mean : 0.0f;
+#pragma unroll
+        for (int v = 0; v < V; ++v) x.v[v] -= less;
+      });
+    }
+    float square = 0;
+    each([&](Floats<T>& x, int) {
+#pragma unroll
+      for (int v = 0; v < V; ++v) square += x.v[v] * x.v[v];
+    });
+    return rsqrtf(__fdividef(over_row<Sum, 1>(square), count) + p_.eps);
+  }
+
+  __device__ void finish(float factor) {
+    if (p_.weight != nullptr) {
+      each([&](Floats<T>& x, int k) {
+        const Floats<T> weight = operand(static_cast<const T*>(p_.weight), k);
+#pragma unroll
+        for (int v = 0; v < V; ++v) x.v[v] *= factor * weight.v[v];
+      });
+      factor = 1.0f;
+    } else if (p_.bias != nullptr || p_.scale.data == nullptr) {
+      each([&](Floats<T>& x, int) { apply(x, [&](float x) { return x * factor; }); });
+      factor = 1.0f;
+    }
+    if (p_.bias != nullptr) {
+      each([&](Floats<T>& x, int k) {
+        const Floats<T> bias = operand(static_cast<const T*>(p_.bias), k);
+#pragma unroll
+        for (int v = 0; v < V; ++v) x.v[v] += bias.v[v];
+      });
+    }
+    if (p_.scale.data != nullptr) {
+      with_element<T>(p_.scale.dtype, [&](auto element) {
+        const auto* scales = row_of<decltype(element)>(p_.scale, at_);
+        const auto* shifts = row_of<decltype(element)>(p_.shift, at_);
+        each([&](Floats<T>& x, int k) {
+          const Floats<T> scale = operand(scales, k), shift = operand(shifts, k);
+#pragma unroll
+          for (int v = 0; v < V; ++v) {
+            x.v[v] = x.v[v] * (factor + factor * scale.v[v]) + shift.v[v];
+          }
+        });
+      });
+    }
+    if (p_.silu) each([](Floats<T>& x, int) { apply(x, silu); });
+  }
+
+  __device__ void write() {
+    if (p_.out.data != nullptr) return store_row(p_.out);
+    if constexpr (kWork != Work::kPointwise) {
+      if (p_.fp8_scale != nullptr) store_quantised();
+    }
+  }
+
+ private:
+  // Statistics go over the values again and again, and to widen them costs as much as to add them;
+  // where they are worked on once it is better to have more of them on their way. Then a value is
+  // rounded to T before it is quantised, as it would be on its way to a pass of its own.
+  static constexpr bool kWide = kWork == Work::kGeneral;
+  using Kept = std::conditional_t<kWide, Floats<T>, uint4>;
+
+  __device__ static Floats<T> wide(const Floats<T>& kept) { return kept; }
+  __device__ static Floats<T> wide(const uint4& kept) { return widen<T>(kept); }
+  __device__ static void put(Floats<T>& kept, const Floats<T>& x) { kept = x; }
+  __device__ static void put(uint4& kept, const Floats<T>& x) { kept = narrow(x); }
+
+  // Keeps what f(vector's values, vector) makes of them, of those just read or of those kept.
+  template <class F>
+  __device__ void keep(const uint4 (&raw)[N], F f) {
+#pragma unroll
+    for (int k = 0; k < N; ++k) {
+      Floats<T> x = widen<T>(raw[k]);
+      f(x, k);
+      put(kept_[k], x);
+    }
+  }
+  template <class F>
+  __device__ void each(F f) {
+#pragma unroll
+    for (int k = 0; k < N; ++k) {
+      Floats<T> x = wide(kept_[k]);
+      f(x, k);
+      put(kept_[k], x);
+    }
+  }
+
+  template <class F>
+  __device__ static void apply(Floats<T>& x, F f) {
+#pragma unroll
+    for (int v = 0; v < V; ++v) x.v[v] = f(x.v[v]);
+  }
+  template <class F>
+  __device__ static void multiply(Floats<T>& x, const uint4& raw, F f) {
+    const Floats<T> y = widen<T>(raw);
+#pragma unroll
+    for (int v = 0; v < V; ++v) x.v[v] = f(x.v[v]) * y.v[v];
+  }
+  template <class F>
+  __device__ static void add(Floats<T>& x, const uint4& raw, F gate) {
+    const Floats<T> y = widen<T>(raw);
+#pragma unroll
+    for (int v = 0; v < V; ++v) x.v[v] += y.v[v] * gate(v);
+  }
+
+  template <class Element>
+  __device__ Floats<T> operand(const Element* row, int k) const {
+    return vectors_.inside(k) ? load_as<T>(vectors_.of(row, k)) : Floats<T>{};
+  }
+
+  __device__ void store_row(const RowTarget& target) {
+    T* row = row_of<T>(target, at_);
+#pragma unroll
+    for (int k = 0; k < N; ++k) {
+      if (at_.live && vectors_.inside(k)) store(vectors_.of(row, k), wide(kept_[k]));
+    }
+  }
+
+  __device__ void store_quantised() {
+    float largest = 0;
+#pragma unroll
+    for (int k = 0; k < N; ++k) {
+      const Floats<T> x = wide(kept_[k]);
+#pragma unroll
+      for (int v = 0; v < V; ++v) largest = larger_or_nan(largest, fabsf(x.v[v]));
+    }
+    const float scale = fp8_scale(over_row<LargestOrNan, 2>(largest));
+    if (!at_.live) return;
+    if (threadIdx.x == 0) p_.fp8_scale[at_.index] = scale;
+    unsigned char* row = p_.fp8 + static_cast<int64_t>(at_.index) * p_.channels;
+    const float factor = 1.0f / scale;
+#pragma unroll
+    for (int k = 0; k < N; ++k) {
+      if (vectors_.inside(k)) store_fp8(vectors_.of(row, k), wide(kept_[k]).v, factor);
+    }
+  }
+
+  const RowPass& p_;
+  const RowPlace at_;
+  const RowVectors<T, kFull> vectors_;
+  Kept kept_[N];
+};
+
+// ptxas -v for sm_90a: 81 to 88 registers for rows of five and six vectors with statistics, 64
+// where they wait packed, nothing spilled. With __maxnreg__ of 80 or 96, or blocks a multiprocessor
+// named here, more is brought forward than there are registers for, and some spill.
+template <class T, int N, Work kWork, bool kCombined, bool kFull>
+__global__ void __launch_bounds__(kRowMaxLanes) row_pass_kernel(RowPass p, unsigned piece) {
+  Row<T, N, kWork, kFull> row(p, piece);
+  if constexpr (kCombined) {
+    row.read_and_combine();
+  } else {
+    row.read();
+  }
+  if constexpr (kWork == Work::kGeneral) row.finish(row.normalise());
+  row.write();
+}
+
+template <class T, Work kWork, bool kFull>
+cudaError_t run(const RowPass& p, const RowLayout& layout, cudaStream_t stream) {
+  return with_vectors < kWork == Work::kPointwise
+             ? kRowMaxVectors
+             : kDeepVectors > (layout, [&](auto vectors) {
+                 constexpr int N = decltype(vectors)::value;
+                 return launch(p.source == RowSource::kSingle
+                                   ? row_pass_kernel<T, N, kWork, false, kFull>
+                                   : row_pass_kernel<T, N, kWork, true, kFull>,
+                               layout.grid(p.batches * p.rows), layout.block(), stream, p,
+                               layout.piece * kWidth<T>);
+               });
+}
+
+template <class T, Work kWork>
+cudaError_t run(const RowPass& p, cudaStream_t stream) {
+  const int64_t needed = p.channels / kWidth<T>;
+  const RowLayout layout =
+      kWork == Work::kPointwise ? RowLayout::cut(needed) : RowLayout::deep(needed);
+  return layout.fills(needed) ? run<T, kWork, true>(p, layout, stream)
+                              : run<T, kWork, false>(p, layout, stream);
 }
 
 }  // namespace
@@ -176,19 +284,21 @@ __global__ void __launch_bounds__(kRowMaxLanes, Combined&& N > 2 ? 1 : 2)
 bool row_pass_supported(const RowPass& p) {
   const int width = vector_width(p.dtype);
   return p.batches >= 1 && p.rows >= 1 && p.rows < (int64_t{1} << 31) / p.batches &&
-         p.channels >= width && p.channels % width == 0 && RowLayout(p.channels / width).lanes > 0;
+         p.channels >= width && p.channels % width == 0 &&
+         RowLayout::deep(p.channels / width).lanes > 0;
 }
 
 cudaError_t row_pass(const RowPass& p, cudaStream_t stream) {
-  const RowLayout layout(p.channels / vector_width(p.dtype));
   return with_type(p.dtype, [&](auto element) {
-    return with_vectors(layout, [&](auto vectors) {
-      using T = decltype(element);
-      constexpr int N = decltype(vectors)::value;
-      return launch(p.source == RowSource::kSingle ? row_pass_kernel<T, N, false>
-                                                   : row_pass_kernel<T, N, true>,
-                    layout.grid(p.batches * p.rows), layout.block(), stream, p);
-    });
+    using T = decltype(element);
+    switch (work_of(p)) {
+      case Work::kPointwise:
+        return run<T, Work::kPointwise>(p, stream);
+      case Work::kQuantised:
+        return run<T, Work::kQuantised>(p, stream);
+      default:
+        return run<T, Work::kGeneral>(p, stream);
+    }
   });
 }
 

@@ -46,7 +46,7 @@ struct RowPass {
   float* fp8_scale = nullptr;    // [batches * rows]; without it nothing but the sum is written
 };
 
-// Channels fill whole 16-byte vectors, at most 2,048 of them; fewer than 2^31 rows.
+// Channels fill whole 16-byte vectors, at most 3,072 of them; fewer than 2^31 rows.
 bool row_pass_supported(const RowPass& p);
 
 cudaError_t row_pass(const RowPass& p, cudaStream_t stream);
