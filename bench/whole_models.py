@@ -262,12 +262,12 @@ def main():
                 parts[what] = found
                 say(f"{name}, {what}: " + json.dumps({k: v for k, v in found.items() if k not in ("components", "roles")}))
                 (args.out / "measured.json").write_text(json.dumps(measured) + "\n")
+                (args.out / "table.md").write_text(table(measured))
         except OSError as error:
             parts["files"] = {"failure": str(error)}
             say(f"{name}: {error}")
         finally:
             shutil.rmtree(target, ignore_errors=True)
-    (args.out / "table.md").write_text(table(measured))
     print(table(measured))
 
 

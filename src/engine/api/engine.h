@@ -35,7 +35,7 @@ struct EngineOptions {
   int64_t memory_limit_bytes =
       0;              // refuse what is predicted to need more; 0 = what the machine has
   int max_batch = 4;      // requests that share one denoising step
-  ExpectedSize expected;  // weights are placed so that results of this size fit
+  ExpectedSize expected = {};  // weights are placed so that results of this size fit
 };
 
 struct StageTime {
