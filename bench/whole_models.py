@@ -129,7 +129,7 @@ def figures(report, steps):
     clip = report["clips"][0]
     return {"step_seconds": clip["seconds"]["denoise"] / steps, "stages": clip["seconds"],
             "peak_bytes": clip["peak_memory_bytes"], "reserved_bytes": clip.get("reserved_memory_bytes"),
-            "first_step_seconds": report["first_step_seconds"], "total_seconds": report["total_seconds"],
+            "first_step_seconds": report["first_step_seconds"], "total_seconds": report["total_seconds"], "load_seconds": report.get("load_seconds"),
             "warnings": clip["warnings"]}
 
 

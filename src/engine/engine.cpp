@@ -57,7 +57,9 @@ class TorchEngine final : public Engine {
         traits_(model_->traits()),
         defaults_(model_defaults(traits_)),
         max_batch_(max_batch),
-        loop_(*model_, max_batch) {}
+        loop_(*model_, max_batch,
+              MemoryPlanner::records_passes(planner_->placement()) ? pipeline::Launch::kRecorded
+                                                                   : pipeline::Launch::kEager) {}
 
   const ModelDefaults& defaults() const override { return defaults_; }
   std::string device() const override { return model_->device().str(); }

@@ -48,18 +48,24 @@ void MemoryPlanner::choose_placement(const pipeline::ModelIndex& index,
   placement_ = index.placement;
   if (over_limit() <= 0) return;
   placement_.text_encoders_leave = true;
-  if (over_limit() <= 0) return;
-  size.branches_apart = size.guided;
-  const int64_t over = over_limit();
-  if (over <= 0) return;
   int64_t least = 0, all = 0;
   for (const std::vector<int64_t>& blocks : block_bytes_) {
     least = std::max(least, pipeline::least_offload_bytes(blocks));
     all += std::accumulate(blocks.begin(), blocks.end(), int64_t{0});
   }
-  // The same for each network. Less than the least is not to be had: the plan will say so.
+  // The same for each network. Branches apart read streamed blocks once each, so that comes last.
+  // Less than the least is not to be had: the plan will say so.
   const auto networks = static_cast<int64_t>(block_bytes_.size());
-  placement_.block_budget_bytes = std::max(least, (all - over) / networks);
+  for (const bool apart : {false, true}) {
+    size.branches_apart = apart && size.guided;
+    const int64_t over = over_limit();
+    if (over <= 0) return;
+    if (const int64_t budget = (all - over) / networks; budget >= least) {
+      placement_.block_budget_bytes = budget;
+      return;
+    }
+  }
+  placement_.block_budget_bytes = least;
 }
 
 bool MemoryPlanner::leaves(const std::string& component, const Placement& placement) const {
@@ -83,13 +89,14 @@ int64_t MemoryPlanner::peak_bytes(const Forecast& forecast, const Placement& pla
   for (const pipeline::ComponentBytes& part : forecaster_.weights()) {
     if (!leaves(part.name, placement)) always += part.bytes;
   }
-  int64_t peak = always + forecast.peak_bytes();
+  Forecast run = forecast;
+  if (!records_passes(placement)) run.recorded_bytes = 0;
+  int64_t peak = always + run.peak_bytes();
   for (const pipeline::ComponentBytes& part : forecaster_.weights()) {
     if (!leaves(part.name, placement)) continue;
-    const auto role = std::ranges::find(forecast.roles, part.name, &Forecast::Role::name);
-    const int64_t tensors = role == forecast.roles.end() ? 0 : role->peak_bytes;
-    // A later request's encoders run beside the recorded passes of an earlier one.
-    peak = std::max(peak, always + part.bytes + tensors + forecast.recorded_bytes);
+    const auto role = std::ranges::find(run.roles, part.name, &Forecast::Role::name);
+    const int64_t tensors = role == run.roles.end() ? 0 : role->peak_bytes;
+    peak = std::max(peak, always + part.bytes + tensors);
   }
   return device_.is_cuda() ? kFixedBytesCuda + peak : kFixedBytesCpu + 2 * peak;
 }

@@ -29,12 +29,16 @@ inline constexpr int64_t kDecodeTiles[] = {0, 64, 32};
 class MemoryPlanner {
  public:
   // Reads the headers of the model's weights. On a GPU, where a clip of the expected size would not
-  // fit below `limit_bytes`, text encoders leave the device after use, then the branches of a guided
-  // step go apart, and then as many of a transformer's blocks leave as must.
+  // fit below `limit_bytes`, text encoders leave the device after use, then as many of a
+  // transformer's blocks as must, and if that is not enough the branches of a guided step go apart.
   MemoryPlanner(const pipeline::ModelIndex& index, at::ScalarType dtype, at::Device device,
                 int64_t limit_bytes, const ExpectedSize& expected = {});
 
   const pipeline::ModelIndex::Placement& placement() const { return placement_; }
+  // Recorded passes keep their memory, for a gain that is not seen where weights come and go.
+  static bool records_passes(const pipeline::ModelIndex::Placement& placement) {
+    return !placement.text_encoders_leave;
+  }
   pipeline::ModelTraits traits() const { return forecaster_.traits(); }
 
   // On a CPU weights and tensors count twice: libraries keep weights reordered for their kernels

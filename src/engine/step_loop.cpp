@@ -19,11 +19,11 @@ std::exception_ptr cancelled() {
 
 }  // namespace
 
-StepLoop::StepLoop(const pipeline::Model& model, int max_batch)
+StepLoop::StepLoop(const pipeline::Model& model, int max_batch, pipeline::Launch launch)
     : max_batch_(max_batch),
       device_(model.device()),
-      runner_(model.dtype(), model.device(), pipeline::default_batching(model.device()),
-              pipeline::Launch::kRecorded, model.traits().attention),
+      runner_(model.dtype(), model.device(), pipeline::default_batching(model.device()), launch,
+              model.traits().attention),
       thread_([this] { work(); }) {}
 
 StepLoop::~StepLoop() {

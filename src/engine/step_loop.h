@@ -23,7 +23,7 @@ namespace zoetrope::engine {
 class StepLoop {
  public:
   // `model` must outlive the loop.
-  StepLoop(const pipeline::Model& model, int max_batch);
+  StepLoop(const pipeline::Model& model, int max_batch, pipeline::Launch launch);
   // Ends what is running with kCancelled.
   ~StepLoop();
 
