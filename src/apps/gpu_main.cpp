@@ -14,8 +14,8 @@ int main(int argc, char** argv) {
   CLI::App* eval = root.add_subcommand("eval", "Measure the quality of clips");
   eval->require_subcommand(1);
   const std::vector<Command> commands = {
-      add_generate(root),  add_inspect(root),            add_bench(root),
-      add_train_autoencoder(root), add_train_unet(root), add_distill(root),
+      add_generate(root),           add_inspect(root),    add_bench(root),
+      add_train_autoencoder(root),  add_train_unet(root), add_distill(root),
       add_eval_run(*eval, nullptr), add_eval_page(*eval)};
   return run_commands(root, commands, argc, argv);
 }

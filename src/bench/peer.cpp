@@ -24,10 +24,24 @@ nlohmann::json run_peer(const std::filesystem::path& case_file, const at::Tensor
   const auto saved = weights::save_tensors(ours, {{"result", result}});
   if (!saved.ok()) throw base::Error(saved);
   // The libraries of this program's torch are not those of Python's.
-  std::vector<std::string> command = {
-      "env", "-u", "LD_LIBRARY_PATH", "python3", options.script.string(), case_file.string(),
-      "--modes", options.modes, "--runs", std::to_string(options.runs), "--device", options.device,
-      "--dtype", options.dtype, "--compare", ours, "--out", report};
+  std::vector<std::string> command = {"env",
+                                      "-u",
+                                      "LD_LIBRARY_PATH",
+                                      "python3",
+                                      options.script.string(),
+                                      case_file.string(),
+                                      "--modes",
+                                      options.modes,
+                                      "--runs",
+                                      std::to_string(options.runs),
+                                      "--device",
+                                      options.device,
+                                      "--dtype",
+                                      options.dtype,
+                                      "--compare",
+                                      ours,
+                                      "--out",
+                                      report};
   if (options.exact) command.emplace_back("--exact");
   auto child = base::Child::start(command, log);
   if (!child.ok()) throw base::Error(child.status());

@@ -22,10 +22,10 @@ struct PeerOptions {
 
 // What the peer says: its versions, and under `cases` and the case's name seconds and peak bytes a
 // mode, and `difference`, the relative L2 distance of our result from its own (it draws the same
-// weights and inputs, random_weights.h); with `exact` also `distance` and `peer_distance`, how far each is
-// from the result in fp32.
-// `result`: ours, channels last, as Subject::eager gives it. Runs the python3 of PATH, which needs
-// diffusers. Throws base::Error: kUnavailable with what the peer wrote last.
+// weights and inputs, random_weights.h); with `exact` also `distance` and `peer_distance`, how far
+// each is from the result in fp32. `result`: ours, channels last, as Subject::eager gives it. Runs
+// the python3 of PATH, which needs diffusers. Throws base::Error: kUnavailable with what the peer
+// wrote last.
 nlohmann::json run_peer(const std::filesystem::path& case_file, const at::Tensor& result,
                         const PeerOptions& options, const base::CancelToken& cancel);
 

@@ -361,7 +361,8 @@ Result<std::unique_ptr<Engine>> Engine::open(const std::filesystem::path& model_
     ZT_RETURN_IF_ERROR(choose_precision(options, index));
     const int64_t limit =
         options.memory_limit_bytes > 0 ? options.memory_limit_bytes : usable_bytes(device);
-    auto planner = std::make_unique<const MemoryPlanner>(index, dtype, device, limit, options.expected);
+    auto planner =
+        std::make_unique<const MemoryPlanner>(index, dtype, device, limit, options.expected);
     index.placement = planner->placement();
     const MemoryPlan plan = planner->plan();
     if (!plan.fits()) return TorchEngine::does_not_fit(plan);

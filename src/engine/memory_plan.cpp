@@ -17,8 +17,7 @@ constexpr int kMostSide = 8192;
 }  // namespace
 
 MemoryPlanner::MemoryPlanner(const pipeline::ModelIndex& index, at::ScalarType dtype,
-                             at::Device device, int64_t limit_bytes,
-                             const ExpectedSize& expected)
+                             at::Device device, int64_t limit_bytes, const ExpectedSize& expected)
     : device_(device),
       limit_bytes_(limit_bytes),
       forecaster_(index, dtype, device),

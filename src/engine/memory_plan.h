@@ -18,8 +18,8 @@ namespace zoetrope::engine {
 inline constexpr int64_t kFixedBytesCpu = int64_t{260} << 20;
 
 // Of a GPU's memory, what libraries take from torch's allocator for good (cuBLAS 32 MiB a stream,
-// cuDNN's workspaces), and what the allocator cannot use of its own. With 160 MiB HiDream-I1 ran out
-// of 24 GiB that it should have fitted. The driver's own share is not free to begin with.
+// cuDNN's workspaces), and what the allocator cannot use of its own. With 160 MiB HiDream-I1 ran
+// out of 24 GiB that it should have fitted. The driver's own share is not free to begin with.
 inline constexpr int64_t kFixedBytesCuda = int64_t{768} << 20;
 
 // Where decoding a picture or clip whole (0) would not fit it is decoded in tiles, the largest of
@@ -56,8 +56,8 @@ class MemoryPlanner {
 
   void choose_placement(const pipeline::ModelIndex& index, const ExpectedSize& expected);
   bool leaves(const std::string& component, const Placement& placement) const;
-  // A result of this size alone, made in the way that fits: of those that do, the one that costs and
-  // changes least.
+  // A result of this size alone, made in the way that fits: of those that do, the one that costs
+  // and changes least.
   pipeline::RunSize fitting(pipeline::RunSize size) const;
   int64_t streamed_bytes(const Placement& placement) const;
   int64_t peak_bytes(const pipeline::Forecast& forecast, const Placement& placement) const;

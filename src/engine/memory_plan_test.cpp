@@ -6,6 +6,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <limits>
 #include <vector>
 
@@ -66,22 +68,64 @@ TEST_F(MemoryPlannerTest, WeightsLeaveInTheOrderOfWhatItCosts) {
   EXPECT_LE(refused.peak_bytes, least.peak_bytes);
 }
 
+Request wide_clip() {
+  Request request;
+  request.task = Task::kTextToVideo;
+  request.prompt = "a rocket";
+  request.width = 1056;
+  request.height = 128;
+  request.num_frames = 5;
+  request.steps = 1;
+  return request;
+}
+
+EngineOptions on_cpu() {
+  EngineOptions options;
+  options.device = "cpu";
+  options.dtype = "fp32";
+  return options;
+}
+
+// What changes no more than the last bit goes before what does.
+TEST(DecodePlanTest, GuidedBranchesGoApartBeforeTiles) {
+  const test_support::TemporaryFolder folder;
+  test_support::TransformerFixture("wan").write_model(folder.path());
+  const Request request = wide_clip();
+  EngineOptions options = on_cpu();
+  const auto open = [&] { return Engine::open(folder.path(), options).value_or_throw(); };
+  const auto roomy = open();
+  const ResolvedRequest resolved = resolve(request, roomy->defaults()).value_or_throw();
+  const MemoryPlan whole = roomy->plan(resolved);
+  EXPECT_FALSE(whole.branches_apart);
+
+  options.memory_limit_bytes = whole.peak_bytes - 1;
+  const auto tight = open();
+  const MemoryPlan plan = tight->plan(resolved);
+  EXPECT_TRUE(plan.branches_apart);
+  EXPECT_EQ(plan.decode_tile, 0);
+  EXPECT_TRUE(plan.fits());
+  const ClipResult clip = tight->generate(request).value_or_throw();
+  EXPECT_TRUE(clip.warnings.empty());
+  const ClipResult same = roomy->generate(request).value_or_throw();
+  ASSERT_EQ(clip.frames.size(), same.frames.size());
+  for (size_t i = 0; i < same.frames.size(); ++i) {
+    int most = 0;
+    for (size_t at = 0; at < same.frames[i].rgb.size(); ++at) {
+      most = std::max(most, std::abs(clip.frames[i].rgb[at] - same.frames[i].rgb[at]));
+    }
+    EXPECT_LE(most, 1) << "frame " << i;
+  }
+}
+
 // Engine, plan and autoencoder agree on the way a clip is decoded.
 TEST(DecodePlanTest, TilesWhereTheWholeDoesNotFit) {
   const c10::NoGradGuard no_gradients;
   const test_support::TemporaryFolder folder, dump;
   test_support::TransformerFixture("wan").write_model(folder.path());
-  Request request;
-  request.task = Task::kTextToVideo;
-  request.prompt = "a rocket";
+  Request request = wide_clip();
+  request.text_guidance = 1;  // one branch
   request.dump_folder = dump.path() / "run";
-  request.width = 1056;
-  request.height = 128;
-  request.num_frames = 5;
-  request.steps = 1;
-  EngineOptions options;
-  options.device = "cpu";
-  options.dtype = "fp32";
+  EngineOptions options = on_cpu();
   const auto open = [&] { return Engine::open(folder.path(), options).value_or_throw(); };
   const auto roomy = open();
   const ResolvedRequest resolved = resolve(request, roomy->defaults()).value_or_throw();

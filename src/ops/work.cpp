@@ -56,8 +56,9 @@ std::string shapes_of(const CausalConvProblem& p, const at::Tensor&) {
 
 // A row meets the weight of one group.
 Work work_of(const GroupedLinearProblem& p, const at::Tensor& result) {
-  return {.flops = 2 * static_cast<double>(result.numel()) * static_cast<double>(p.w.weight.size(2)),
-          .bytes = bytes_of_all({&p.x.values, &p.w.weight, &result})};
+  return {
+      .flops = 2 * static_cast<double>(result.numel()) * static_cast<double>(p.w.weight.size(2)),
+      .bytes = bytes_of_all({&p.x.values, &p.w.weight, &result})};
 }
 std::string shapes_of(const GroupedLinearProblem& p, const at::Tensor&) {
   return joined(p.x.values, p.w.weight);

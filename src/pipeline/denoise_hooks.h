@@ -18,8 +18,8 @@ struct DenoiseHooks {
   std::function<void(const at::Tensor& frames)> preview;
   // Asked before each preview; empty means yes.
   std::function<bool()> wants_preview;
-  // The branches of a guided step have a pass each, one after the other, which takes less memory than
-  // one pass for all.
+  // The branches of a guided step have a pass each, one after the other, which takes less memory
+  // than one pass for all.
   bool branches_apart = false;
   // As in Autoencoder::decode; models of other autoencoders have no tiles.
   int64_t decode_tile = 0;

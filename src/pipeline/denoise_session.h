@@ -36,7 +36,7 @@ class DenoiseSession {
     at::Tensor noise;    // [f, h, w, c] fp32: what the first step is given, mostly standard normal
     int first_step = 0;  // a picture that is noised only partly starts late
     std::shared_ptr<const diffusion::BlockPlan> block_plan = nullptr;  // null: no block caching
-    bool branches_apart = false;   // see DenoiseHooks
+    bool branches_apart = false;                                       // see DenoiseHooks
     bool keep_trajectory = false;  // remember the latents after every step
     base::ProgressSink progress;   // told of every step, under the name "denoise"
     std::function<void(const at::Tensor& x0)>

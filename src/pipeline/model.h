@@ -58,9 +58,9 @@ struct RunSize {
   int64_t num_frames = 1;
   int64_t width = 0;
   int64_t height = 0;
-  bool keeps_blocks = false;  // block caching
-  int64_t together = 1;       // results that share a pass of the network
-  bool guided = true;         // branches with and without the text, not one alone
+  bool keeps_blocks = false;    // block caching
+  int64_t together = 1;         // results that share a pass of the network
+  bool guided = true;           // branches with and without the text, not one alone
   bool branches_apart = false;  // as in DenoiseHooks
   int64_t decode_tile = 0;      // as in Autoencoder::decode
 

@@ -72,11 +72,12 @@ void StepRunner::passes_by_branch(DenoiseSession& session) {
   const ops::AttentionScope scope(attention_);
   std::vector<at::Tensor> outputs;
   for (int64_t branch = 0; branch < session.branches(); ++branch) {
-    // Every branch is told something else, so each is a version of its own; the next pass overwrites
-    // what this one gave.
+    // Every branch is told something else, so each is a version of its own; the next pass
+    // overwrites what this one gave.
     outputs.push_back(network_
                           .forward(session.network(), sample, timestep,
-                                   row_of(session.conditioning(), branch), ++joined_version_, nullptr)
+                                   row_of(session.conditioning(), branch), ++joined_version_,
+                                   nullptr)
                           .clone());
   }
   session.advance(at::cat(outputs));

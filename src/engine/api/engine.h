@@ -33,8 +33,8 @@ struct EngineOptions {
   std::string attention = "exact";
   int threads = 0;  // of the CPU; 0 = one a core
   int64_t memory_limit_bytes =
-      0;              // refuse what is predicted to need more; 0 = what the machine has
-  int max_batch = 4;      // requests that share one denoising step
+      0;                       // refuse what is predicted to need more; 0 = what the machine has
+  int max_batch = 4;           // requests that share one denoising step
   ExpectedSize expected = {};  // weights are placed so that results of this size fit
 };
 
